@@ -1,0 +1,2 @@
+//! The `invoker` command.
+fn main() {}

@@ -1,0 +1,9 @@
+//! What every part of Invoker agrees on: names, topologies and their validation, the host
+//! document, records in columns, the partitioner. No threads, no I/O.
+
+pub mod commit;
+pub mod document;
+pub mod function;
+pub mod names;
+pub mod partitioner;
+pub mod records;

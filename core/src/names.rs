@@ -1,0 +1,23 @@
+//! Names in shared services: groups, transactional ids, topics that the platform makes.
+
+/// Consumer group of an entity.
+pub fn group(prefix: &str, deployment: &str, entity: &str) -> String {
+    format!("{prefix}.{deployment}.{entity}")
+}
+
+/// Transactional id of a lane. The incarnation of the process is part of it, so that a fence cannot hit a successor.
+pub fn transactional_id(
+    prefix: &str,
+    deployment: &str,
+    entity: &str,
+    host: &str,
+    incarnation: u64,
+    lane: u32,
+) -> String {
+    format!("{prefix}.{deployment}.{entity}.{host}.{incarnation:016x}.{lane}")
+}
+
+/// Where an entity's dead letters go unless the topology names a topic.
+pub fn dead_letter_topic(deployment: &str, entity: &str) -> String {
+    format!("{deployment}.{entity}.dead-letter")
+}
