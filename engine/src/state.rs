@@ -1,5 +1,6 @@
 //! Keyed state as a call sees it: what the host lends to an instance for the duration of one call.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
@@ -10,7 +11,7 @@ use invoker_core::records::Column;
 /// Keys are indices into [`InputBatch::keys`](crate::InputBatch::keys). The engine has checked every index, kind and
 /// length against the batch and the description before it asks; `state` is an index into the function's states.
 /// Writes must be seen by later reads of the same call. Whether they last is decided by the host after the call.
-pub trait StateAccess: Send {
+pub trait StateAccess: Any + Send {
     /// Values of a value state, aligned with `keys`.
     fn get_many(&mut self, state: u16, keys: &[u32]) -> Result<Column, StateError>;
     /// Values of a map state; `keys` and `fields` run in parallel.
