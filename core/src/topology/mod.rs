@@ -14,7 +14,7 @@
 //! ";
 //! let problems = topology::parse("topology.yaml", text.as_bytes()).unwrap_err();
 //! assert!(problems.to_string().starts_with(
-//!     "topology.yaml:7:48: spec.statefulEntities[0].inputTpic: unknown field",
+//!     "topology.yaml:7:46: spec.statefulEntities[0].inputTpic: unknown field",
 //! ));
 //! ```
 

@@ -80,3 +80,6 @@ fn foreign(source: &str, tree: &Node) -> Result<(), Problems> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::de::{path_of_field, path_of_item};
 use super::scalar::Scalar;
 use super::syntax::syntax;
-use super::tree::{Entry, Node, Value};
+use super::tree::{Entry, Node, Value, path_of_field, path_of_item};
 use crate::topology::problem::{Position, Problem};
 
 /// Longest document, bytes. An object in Kubernetes cannot be larger than 1.5 MiB.
@@ -39,10 +38,10 @@ pub(crate) fn parse(source: &str, text: &[u8]) -> Result<Node, Vec<Problem>> {
     for event in Parser::new_from_str(text) {
         let done = match event {
             Ok((event, span)) => builder.event(event, span),
-            Err(error) => Err(syntax(source, &error)),
+            Err(error) => Err(Box::new(syntax(source, &error))),
         };
         if let Err(problem) = done {
-            builder.problems.push(problem);
+            builder.problems.push(*problem);
             return Err(builder.problems);
         }
     }
@@ -97,7 +96,7 @@ impl<'a> Builder<'a> {
         Self { source, open, root: None, documents: 0, anchors: HashMap::new(), expanded: 0, problems }
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Problem>> {
         let at = position(span);
         match event {
             Event::DocumentStart(..) => {
@@ -138,8 +137,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn fail(&self, at: Position, what: &str, why: &str, help: &str) -> Problem {
-        problem(self.source, Some(at), &self.path(), what.to_owned(), why, help)
+    fn fail(&self, at: Position, what: &str, why: &str, help: &str) -> Box<Problem> {
+        Box::new(problem(self.source, Some(at), &self.path(), what.to_owned(), why, help))
     }
 
     /// Path of the value that comes next.
@@ -161,7 +160,7 @@ impl<'a> Builder<'a> {
         style: ScalarStyle,
         tag: Option<&Tag>,
         at: Position,
-    ) -> Result<Scalar, Problem> {
+    ) -> Result<Scalar, Box<Problem>> {
         match tag.map(|tag| (tag, tag.core_suffix())) {
             Some((_, Some("str"))) => Ok(Scalar::Text(text.to_owned())),
             Some((_, Some("int" | "float" | "bool" | "null"))) => Ok(Scalar::plain(text)),
@@ -171,7 +170,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn unknown_tag(&self, tag: &Tag, at: Position) -> Problem {
+    fn unknown_tag(&self, tag: &Tag, at: Position) -> Box<Problem> {
         let what = format!("the tag {tag} has no meaning here");
         self.fail(
             at,
@@ -181,7 +180,13 @@ impl<'a> Builder<'a> {
         )
     }
 
-    fn start(&mut self, value: Value, anchor: usize, tag: Option<&Tag>, at: Position) -> Result<(), Problem> {
+    fn start(
+        &mut self,
+        value: Value,
+        anchor: usize,
+        tag: Option<&Tag>,
+        at: Position,
+    ) -> Result<(), Box<Problem>> {
         if let Some(tag) = tag.filter(|tag| !matches!(tag.core_suffix(), Some("map" | "seq"))) {
             return Err(self.unknown_tag(tag, at));
         }
@@ -199,7 +204,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes a finished node: a key, a value, an item or the document.
-    fn value(&mut self, node: Node, anchor: usize, text: Option<&str>) -> Result<(), Problem> {
+    fn value(&mut self, node: Node, anchor: usize, text: Option<&str>) -> Result<(), Box<Problem>> {
         if anchor != 0 {
             self.expand(&node)?;
             self.anchors.insert(anchor, node.clone());
@@ -226,7 +231,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Counts a copy of `node` against the bounds of the document.
-    fn expand(&mut self, node: &Node) -> Result<(), Problem> {
+    fn expand(&mut self, node: &Node) -> Result<(), Box<Problem>> {
         self.expanded += node.cost();
         if self.expanded > MAX_EXPANDED || self.open.len() + node.depth() > MAX_DEPTH {
             let what = "the document is too large once its aliases are expanded";
@@ -240,7 +245,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, key: String, key_at: Position, value: Node) -> Result<(), Problem> {
+    fn entry(&mut self, key: String, key_at: Position, value: Node) -> Result<(), Box<Problem>> {
         let path = path_of_field(&self.path(), &key);
         let merge = key == "<<";
         let Some(Open { node: Node { value: Value::Mapping(entries), .. }, .. }) = self.open.last_mut()

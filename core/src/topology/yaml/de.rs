@@ -7,17 +7,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt::{self, Display};
 
 use serde::de::value::StrDeserializer;
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
-};
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 
+use super::access::{Entries, Items};
+use super::error::Error;
 use super::scalar::{Scalar, shortened};
-use super::tree::{Entry, Node, Value};
-use crate::topology::problem::{Position, Problem, listed, nearest};
+use super::tree::{Entry, Node, Value, path_of_field};
+use crate::topology::problem::{Problem, listed, nearest};
 
 /// Most problems told of one document.
 const MAX_PROBLEMS: usize = 50;
@@ -42,23 +40,9 @@ pub(crate) fn read<T: DeserializeOwned>(source: &str, root: &Node) -> Result<T, 
     }
 }
 
-/// Path of a field: `spec.id`, or `topics["a.b"]` where the name would not read well.
-pub(crate) fn path_of_field(path: &str, name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/');
-    if name.is_empty() || !name.chars().all(plain) {
-        return format!("{path}[{:?}]", shortened(name));
-    }
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
-/// Path of an item of a list.
-pub(crate) fn path_of_item(path: &str, index: usize) -> String {
-    format!("{path}[{index}]")
-}
-
 /// What was found on the way.
 #[derive(Default)]
-struct Notes {
+pub(super) struct Notes {
     source: String,
     problems: RefCell<Vec<Problem>>,
     /// Paths of values that could not be read.
@@ -73,78 +57,17 @@ impl Notes {
         }
     }
 
-    fn skips(&self, path: &str) -> bool {
+    pub(super) fn skips(&self, path: &str) -> bool {
         self.left_out.borrow().contains(path)
-    }
-}
-
-/// Why a value could not be read. Messages of `custom` errors may read `what; why; help`.
-#[derive(Debug)]
-pub(crate) struct Error {
-    what: String,
-    why: String,
-    help: String,
-    /// `None` until the value that failed is known.
-    path: Option<String>,
-    at: Option<Position>,
-    /// Only the consequence of a problem already told.
-    told: bool,
-}
-
-impl Error {
-    fn new(what: impl Into<String>, why: impl Into<String>, help: impl Into<String>) -> Self {
-        let (what, why, help) = (what.into(), why.into(), help.into());
-        Self { what, why, help, path: None, at: None, told: false }
-    }
-
-    fn into_problem(self, source: &str, path: String) -> Option<Problem> {
-        let Self { what, why, help, at, told, .. } = self;
-        (!told).then(|| Problem { source: source.to_owned(), at, path, what, why, help })
-    }
-}
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}; {}", self.what, self.why, self.help)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        let message = message.to_string();
-        let mut parts = message.splitn(3, "; ");
-        let what = parts.next().unwrap_or_default().to_owned();
-        let why = parts.next().unwrap_or("the field cannot hold this value").to_owned();
-        let help = parts.next().unwrap_or("see docs/topology.md for what the field takes").to_owned();
-        Self::new(what, why, help)
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Unit => "nothing".to_owned(),
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Map => "a mapping".to_owned(),
-            Unexpected::Bool(value) => format!("the boolean {value}"),
-            other => other.to_string(),
-        };
-        let help = format!("write {expected}");
-        Self::new(format!("expected {expected}, found {found}"), "the field has another type", help)
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        let what = format!("the field {field:?} is missing");
-        Self::new(what, "it is required and has no default", format!("add `{field}: …` here"))
     }
 }
 
 /// A node with its path.
 #[derive(Clone)]
-struct At<'a> {
-    node: &'a Node,
-    path: String,
-    notes: &'a Notes,
+pub(super) struct At<'a> {
+    pub(super) node: &'a Node,
+    pub(super) path: String,
+    pub(super) notes: &'a Notes,
 }
 
 impl<'a> At<'a> {
@@ -389,55 +312,5 @@ impl<'de> de::Deserializer<'de> for At<'de> {
 
     serde::forward_to_deserialize_any! {
         i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
-    }
-}
-
-struct Items<'a, 'p> {
-    rest: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
-    path: &'p str,
-    notes: &'a Notes,
-}
-
-impl<'a> SeqAccess<'a> for Items<'a, '_> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        for (index, node) in self.rest.by_ref() {
-            let path = path_of_item(self.path, index);
-            if !self.notes.skips(&path) {
-                return seed.deserialize(At { node, path, notes: self.notes }).map(Some);
-            }
-        }
-        Ok(None)
-    }
-}
-
-struct Entries<'a> {
-    rest: std::vec::IntoIter<(&'a Entry, String)>,
-    value: Option<(&'a Entry, String)>,
-    notes: &'a Notes,
-}
-
-impl<'a> MapAccess<'a> for Entries<'a> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((entry, path)) = self.rest.next() else { return Ok(None) };
-        let key: StrDeserializer<'_, Error> = entry.key.as_str().into_deserializer();
-        let locate = |mut error: Error| {
-            error.path.get_or_insert_with(|| path.clone());
-            error.at.get_or_insert(entry.key_at);
-            error
-        };
-        let key = seed.deserialize(key).map_err(locate)?;
-        self.value = Some((entry, path));
-        Ok(Some(key))
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        match self.value.take() {
-            Some((entry, path)) => seed.deserialize(At { node: &entry.value, path, notes: self.notes }),
-            None => Err(de::Error::custom("a value without a name")),
-        }
     }
 }

@@ -6,15 +6,14 @@
 //! own because the existing ones stop at the first error and forget positions after it: here every unknown field and
 //! every wrong type of a document is found in one pass, and validation can name the line of any path later.
 
+mod access;
 mod build;
 mod de;
+mod error;
 mod scalar;
 mod syntax;
 mod tree;
 
 pub(crate) use build::parse;
-pub(crate) use de::{path_of_field, read};
+pub(crate) use de::read;
 pub(crate) use tree::{Node, Places};
-
-#[cfg(test)]
-mod tests;

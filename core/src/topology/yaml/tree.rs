@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::de::{path_of_field, path_of_item};
-use super::scalar::Scalar;
+use super::scalar::{Scalar, shortened};
 use crate::topology::problem::Position;
 
 /// A value and where it starts.
@@ -116,4 +115,18 @@ impl Places {
             rest = rest.get(..rest.rfind(['.', '['])?)?;
         }
     }
+}
+
+/// Path of a field: `spec.id`, or `topics["a.b"]` where the name would not read well.
+pub(crate) fn path_of_field(path: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/');
+    if name.is_empty() || !name.chars().all(plain) {
+        return format!("{path}[{:?}]", shortened(name));
+    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Path of an item of a list.
+pub(crate) fn path_of_item(path: &str, index: usize) -> String {
+    format!("{path}[{index}]")
 }
