@@ -18,6 +18,7 @@ use crate::stop::Stop;
 
 /// What the lanes stand on.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "backends have nothing to show")]
 pub struct Backends {
     pub log: Arc<dyn Log>,
     pub state: Arc<dyn StateStore>,

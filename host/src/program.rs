@@ -20,6 +20,7 @@ pub trait Program: Send + Sync {
 }
 
 /// What a fresh instance is told.
+#[expect(missing_debug_implementations, reason = "settings may be secret")]
 pub struct StartOptions<'a> {
     pub deployment: &'a str,
     pub entity: &'a str,

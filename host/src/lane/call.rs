@@ -239,10 +239,12 @@ fn run(
         Some(processor) => processor,
         None => match start(spec, owned) {
             Ok(processor) => processor,
-            Err(error @ (CallError::Failed(_) | CallError::Panicked { .. } | CallError::Trapped { .. })) => {
+            Err(error) if error.is_retryable() => {
+                return Err(Trouble::recover("start the function", super::described(&error)));
+            }
+            Err(error) => {
                 return Err(Trouble::Fatal { what: "start the function", why: super::described(&error) });
             }
-            Err(error) => return Err(Trouble::recover("start the function", super::described(&error))),
         },
     };
     let first_offset = batch.offsets.first().copied().unwrap_or_default();
