@@ -20,7 +20,8 @@ pub fn invoker() -> Result<PathBuf> {
 
 /// A component that `cargo xtask guests` made.
 pub fn guest(name: &str) -> Result<PathBuf> {
-    let folder = std::env::var_os("INVOKER_GUESTS").map_or_else(|| root().join("target/guests"), PathBuf::from);
+    let folder =
+        std::env::var_os("INVOKER_GUESTS").map_or_else(|| root().join("target/guests"), PathBuf::from);
     let component = folder.join(format!("{name}.wasm"));
     ensure!(component.exists(), "{} is missing: run `cargo xtask guests`", component.display());
     Ok(component)

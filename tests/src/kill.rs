@@ -171,7 +171,11 @@ impl Reference {
 }
 
 fn text(object: &Value, field: &str) -> Result<String> {
-    object.get(field).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("no {field:?} in {object}"))
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .with_context(|| format!("no {field:?} in {object}"))
 }
 
 fn same(place: &str, wanted: &BTreeMap<String, u64>, found: &BTreeMap<String, u64>) -> Result<()> {

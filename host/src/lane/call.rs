@@ -153,8 +153,8 @@ impl Session<'_> {
                 return Ok(Outcome::Failed(failure, record.and_then(|record| named(record as usize))));
             }
         };
-        if let Err((record, failure)) = acceptable(self.spec, batch, &result)
-            .and_then(|()| self.writer.check(batch, &result.outputs))
+        if let Err((record, failure)) =
+            acceptable(self.spec, batch, &result).and_then(|()| self.writer.check(batch, &result.outputs))
         {
             owned.undo_call(true);
             return Ok(Outcome::Failed(failure, named(record)));

@@ -144,7 +144,11 @@ impl Producer for FaultyProducer {
         let Self(inner, dice) = self;
         dice.exchange(|| inner.flush(), log_lost)
     }
-    fn add_offsets(&mut self, group: &str, offsets: &[(TopicPartition, Committed)]) -> Result<(), log::Error> {
+    fn add_offsets(
+        &mut self,
+        group: &str,
+        offsets: &[(TopicPartition, Committed)],
+    ) -> Result<(), log::Error> {
         let Self(inner, dice) = self;
         dice.exchange(|| inner.add_offsets(group, offsets), log_lost)
     }
