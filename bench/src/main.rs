@@ -6,6 +6,7 @@ mod instances;
 mod native;
 mod report;
 mod start;
+mod stateful;
 mod wordcount;
 
 use std::path::PathBuf;

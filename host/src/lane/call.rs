@@ -11,10 +11,11 @@ use invoker_engine::{BatchResult, CallError, InputBatch, NoState, StateAccess};
 use super::emit::rest;
 use super::failure::{Failure, Kind, Next, isolate};
 use super::owned::Owned;
-use super::view::{CallColumns, StateView};
+use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::program::StartOptions;
 use crate::report::{PartitionState, add};
+use crate::state::cache::CallColumns;
 
 /// How a call ended.
 enum Outcome {

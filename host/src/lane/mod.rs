@@ -30,6 +30,7 @@ use invoker_core::records::RecordBatch;
 use crate::log::{self, Log, PollLimit, Source};
 use crate::program::Program;
 use crate::report::{PartitionState, Report, add};
+use crate::state::cache::Budget;
 use crate::state::{self, StateStore};
 use crate::stop::Stop;
 use call::Scratch;
@@ -152,6 +153,8 @@ struct Session<'a> {
     /// A part of `batch`, where a call does not take it whole.
     part: RecordBatch,
     scratch: Scratch,
+    /// Bytes that the caches of all partitions share.
+    budget: Arc<Budget>,
     /// When the first record of the open transaction was polled.
     open_since: Option<Instant>,
     limit: PollLimit,

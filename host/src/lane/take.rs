@@ -15,6 +15,7 @@ use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
 use crate::report::PartitionState;
+use crate::state::cache::Budget;
 use crate::state::{Answer, Applied, Meta, Scope, Take};
 
 /// Where the log and the state say that a partition stands.
@@ -47,6 +48,7 @@ impl<'a> Session<'a> {
             batch: Default::default(),
             part: Default::default(),
             scratch: Default::default(),
+            budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
@@ -107,7 +109,7 @@ impl<'a> Session<'a> {
         spec.report.set_committed(partition, &positions, 0);
         self.partitions.push(Owned {
             partition,
-            view: StateView::of(spec, &scope),
+            view: StateView::of(&spec.state, &spec.program.description().states, &scope, &self.budget),
             scope,
             token,
             slots,
