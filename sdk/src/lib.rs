@@ -91,7 +91,7 @@ pub mod prelude {
     #[cfg(feature = "postcard")]
     pub use crate::Postcard;
     pub use crate::{
-        Codec, Decode, Encode, Error, Input, Map, OrReject, Output, Process, Record, Result, SortedMap, Value,
-        debug, error, function, info, trace, warn,
+        Codec, Decode, Encode, Error, Input, Map, OrReject, Output, Process, Record, Result, SortedMap,
+        Value, debug, error, function, info, trace, warn,
     };
 }

@@ -99,7 +99,11 @@ impl Outputs {
 
     /// Sends a value with the key, time and headers of its source. `encode` appends it; what a failed one appended is removed.
     #[inline]
-    pub(crate) fn send<E>(&mut self, port: u16, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn send<E>(
+        &mut self,
+        port: u16,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.encode(encode)?;
         if self.keys.is_some() {
             self.inherit_key();
@@ -218,7 +222,8 @@ impl Outputs {
     /// The first key of its own: all before it inherited theirs, and have to say so now.
     #[cold]
     fn inherit_keys(&mut self) {
-        let mut keys = Column { ends: Vec::with_capacity(self.expected.0), data: Vec::with_capacity(self.expected.1) };
+        let mut keys =
+            Column { ends: Vec::with_capacity(self.expected.0), data: Vec::with_capacity(self.expected.1) };
         if let Some(batch) = &self.batch {
             self.sources.iter().for_each(|&source| keys.push(batch.key(source as usize)));
         }

@@ -105,7 +105,9 @@ fn state(part: &Part, options: &StateOptions) -> TokenStream {
     let ttl = option(options.ttl);
     let version = options.version.unwrap_or(1);
     let migrate = option(options.migrate.as_ref());
-    let why = format!("state `{name}`: its codec stores no version, so older ones cannot be told apart; drop `reads`");
+    let why = format!(
+        "state `{name}`: its codec stores no version, so older ones cannot be told apart; drop `reads`"
+    );
     let check = (!reads.is_empty()).then(|| {
         quote_spanned! {part.span()=>
             const _: () = assert!(
@@ -142,7 +144,9 @@ fn setting(part: &Part, options: &SettingOptions) -> TokenStream {
 /// Text may be written as a literal where a `String` is meant.
 fn default_value(default: &Expr) -> Expr {
     match default {
-        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => parse_quote!(::std::convert::Into::into(#default)),
+        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
+            parse_quote!(::std::convert::Into::into(#default))
+        }
         other => other.clone(),
     }
 }

@@ -4,7 +4,8 @@ use crate::part::{Kind, Part};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    FnArg, Fields, Ident, Item, ItemFn, ItemStruct, Pat, PatType, Result, ReturnType, Type, TypeReference, parse_quote,
+    Fields, FnArg, Ident, Item, ItemFn, ItemStruct, Pat, PatType, Result, ReturnType, Type, TypeReference,
+    parse_quote,
 };
 
 /// What was read, and what stands in its place.
@@ -25,12 +26,19 @@ pub(crate) fn read(item: TokenStream) -> Result<Form> {
 
 fn of_struct(mut item: ItemStruct) -> Result<Form> {
     if !item.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(item.generics, "a component has one type of function: no generics here"));
+        return Err(syn::Error::new_spanned(
+            item.generics,
+            "a component has one type of function: no generics here",
+        ));
     }
     let fields = match &mut item.fields {
         Fields::Named(fields) => &mut fields.named,
-        Fields::Unit => return Err(syn::Error::new_spanned(item, "write `{}`: its fields are what it needs")),
-        fields => return Err(syn::Error::new_spanned(fields, "name the fields: the host knows them by name")),
+        Fields::Unit => {
+            return Err(syn::Error::new_spanned(item, "write `{}`: its fields are what it needs"));
+        }
+        fields => {
+            return Err(syn::Error::new_spanned(fields, "name the fields: the host knows them by name"));
+        }
     };
     let mut parts = Vec::new();
     for field in fields {
@@ -43,7 +51,10 @@ fn of_struct(mut item: ItemStruct) -> Result<Form> {
 fn of_fn(mut item: ItemFn) -> Result<Form> {
     let signature = &item.sig;
     if let Some(asynchronous) = &signature.asyncness {
-        return Err(syn::Error::new_spanned(asynchronous, "a function is not async: the host waits for each batch"));
+        return Err(syn::Error::new_spanned(
+            asynchronous,
+            "a function is not async: the host waits for each batch",
+        ));
     }
     if !signature.generics.params.is_empty() {
         let why = "a component has one type of function: no generics here (`Record<'_>` needs none)";
@@ -98,7 +109,10 @@ fn stand_in(item: &ItemFn, parts: &[Part], arguments: &[TokenStream]) -> TokenSt
 /// Reads a parameter behind the record. The flag tells whether it is taken by `&mut`.
 fn parameter(argument: &mut FnArg) -> Result<(Part, bool)> {
     let FnArg::Typed(PatType { attrs, pat, ty, .. }) = argument else {
-        return Err(syn::Error::new_spanned(argument, "for fields of its own, put #[function] on the struct"));
+        return Err(syn::Error::new_spanned(
+            argument,
+            "for fields of its own, put #[function] on the struct",
+        ));
     };
     let Pat::Ident(name) = pat.as_ref() else {
         return Err(syn::Error::new_spanned(pat, "name it: the host knows it by its name"));
@@ -125,7 +139,9 @@ fn parameter(argument: &mut FnArg) -> Result<(Part, bool)> {
         }
         (Kind::Setting(_), true) => Err(syn::Error::new_spanned(ty, "a setting does not change: write `&`")),
         (Kind::Output(_), false) => Err(syn::Error::new_spanned(ty, "an output is written to: write `&mut`")),
-        (Kind::State(_), false) => Err(syn::Error::new_spanned(ty, "a state is read through `&mut`: it remembers what it read")),
+        (Kind::State(_), false) => {
+            Err(syn::Error::new_spanned(ty, "a state is read through `&mut`: it remembers what it read"))
+        }
         _ => Ok((part, mutable)),
     }
 }

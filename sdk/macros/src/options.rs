@@ -26,10 +26,13 @@ impl FunctionOptions {
         } else if meta.path.is_ident("record_deadline") {
             let text: LitStr = meta.value()?.parse()?;
             let deadline = u32::try_from(milliseconds(&text)?);
-            self.record_deadline =
-                Some(deadline.map_err(|_| syn::Error::new(text.span(), "a record may take 49 days at most"))?);
+            self.record_deadline = Some(
+                deadline.map_err(|_| syn::Error::new(text.span(), "a record may take 49 days at most"))?,
+            );
         } else {
-            return Err(meta.error("a function has the options `headers`, `max_records` and `record_deadline`"));
+            return Err(
+                meta.error("a function has the options `headers`, `max_records` and `record_deadline`")
+            );
         }
         Ok(())
     }
@@ -122,7 +125,9 @@ impl StateOptions {
         })?;
         let written = self.version.unwrap_or(1);
         if let Some(newer) = self.reads.iter().find(|&&older| older >= written) {
-            let why = format!("`reads` names version {newer}, but only versions below the one written ({written}) are older");
+            let why = format!(
+                "`reads` names version {newer}, but only versions below the one written ({written}) are older"
+            );
             return Err(syn::Error::new_spanned(attribute, why));
         }
         if let (Some(migrate), []) = (&self.migrate, self.reads.as_slice()) {
@@ -163,7 +168,9 @@ fn version(expr: &Expr) -> Result<u8> {
 
 /// `"90s"` → 90000.
 fn milliseconds(text: &LitStr) -> Result<u64> {
-    let wrong = || syn::Error::new(text.span(), "a time is a number with ms, s, m, h or d behind it, such as \"30d\"");
+    let wrong = || {
+        syn::Error::new(text.span(), "a time is a number with ms, s, m, h or d behind it, such as \"30d\"")
+    };
     let value = text.value();
     let split = value.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = value.split_at(split);

@@ -32,7 +32,10 @@ impl Part {
         let marked = |attribute: &Attribute| MARKS.iter().any(|mark| attribute.path().is_ident(mark));
         let marks: Vec<Attribute> = attributes.extract_if(.., |attribute| marked(attribute)).collect();
         if let [_, second, ..] = marks.as_slice() {
-            return Err(syn::Error::new_spanned(second, format!("`{ident}` is one thing only: drop one of its marks")));
+            return Err(syn::Error::new_spanned(
+                second,
+                format!("`{ident}` is one thing only: drop one of its marks"),
+            ));
         }
         let mark = marks.first();
         let said = mark.and_then(|mark| mark.path().get_ident()).map(ToString::to_string);
@@ -68,7 +71,8 @@ impl Part {
 pub(crate) fn distinct(parts: &[Part]) -> Result<()> {
     for (i, part) in parts.iter().enumerate() {
         let Some(group) = part.group() else { continue };
-        let before = parts.iter().take(i).any(|other| other.group() == Some(group) && other.name == part.name);
+        let before =
+            parts.iter().take(i).any(|other| other.group() == Some(group) && other.name == part.name);
         if before {
             let why = format!("two {group} are named \"{}\"; give one another name", part.name);
             return Err(syn::Error::new(part.ident.span(), why));
@@ -114,7 +118,10 @@ fn checked_name(ident: &Ident, given: Option<LitStr>) -> Result<String> {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(syn::Error::new(span, format!("\"{name}\" is no name: use ASCII letters, digits, `-` and `_`")));
+        return Err(syn::Error::new(
+            span,
+            format!("\"{name}\" is no name: use ASCII letters, digits, `-` and `_`"),
+        ));
     }
     Ok(name)
 }

@@ -128,7 +128,8 @@ impl<C: Codec, O> Map<C, O> {
     /// Reads several fields in one call to the host: asking for them afterwards costs no call.
     pub fn fetch<F: AsRef<[u8]>>(&mut self, fields: impl IntoIterator<Item = F>) -> Result {
         let key = key(&self.call, self.stored.name)?;
-        let mut unread: Vec<u32> = fields.into_iter().map(|field| self.overlay.find(key, field.as_ref())).collect();
+        let mut unread: Vec<u32> =
+            fields.into_iter().map(|field| self.overlay.find(key, field.as_ref())).collect();
         unread.retain(|&at| self.overlay.slot(at).is_some_and(|slot| !slot.read));
         self.read(&unread)
     }
@@ -218,7 +219,8 @@ impl<C: Codec, O> Map<C, O> {
         if self.before_of == self.call.record.get() {
             let unread: Vec<usize> =
                 self.before.iter().enumerate().filter(|(_, (_, slot))| !slot.read).map(|(i, _)| i).collect();
-            let entries: Vec<u32> = unread.iter().filter_map(|&i| self.before.get(i)).map(|(at, _)| *at).collect();
+            let entries: Vec<u32> =
+                unread.iter().filter_map(|&i| self.before.get(i)).map(|(at, _)| *at).collect();
             let values = self.ask(&entries);
             for (i, &place) in unread.iter().enumerate() {
                 let value = values.get(i).map(|bytes| self.stored.decode::<C>(bytes)).transpose()?;
@@ -313,6 +315,9 @@ impl<C: Codec, O> Keyed for Map<C, O> {
 
 impl<C: Codec, O> fmt::Debug for Map<C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("name", &self.stored.name).field("changed", &self.changed).finish_non_exhaustive()
+        f.debug_struct("Map")
+            .field("name", &self.stored.name)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
     }
 }

@@ -36,7 +36,10 @@ pub type Migrate<T> = fn(u8, &[u8]) -> Result<T>;
 
 /// A field's type that is a state.
 #[doc(hidden)]
-#[diagnostic::on_unimplemented(message = "`{Self}` is no state", label = "use Value<..>, Map<..> or SortedMap<..>")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no state",
+    label = "use Value<..>, Map<..> or SortedMap<..>"
+)]
 pub trait State: Keyed + Sized {
     type Codec: Codec;
     const KIND: StateKind;
@@ -112,7 +115,9 @@ impl<T> Stored<T> {
         let found = version.map_or("no version".into(), |version| format!("version {version}"));
         Error::reject(
             "bad-state",
-            format_args!("state `{name}` holds {found}, but this function writes {written} and reads {reads:?}"),
+            format_args!(
+                "state `{name}` holds {found}, but this function writes {written} and reads {reads:?}"
+            ),
         )
     }
 
@@ -130,7 +135,10 @@ fn key(call: &Call, name: &str) -> Result<u32> {
 
 #[cold]
 fn no_key(name: &str) -> Error {
-    Error::reject("no-key", format_args!("state `{name}` belongs to a record's key, and this record has none"))
+    Error::reject(
+        "no-key",
+        format_args!("state `{name}` belongs to a record's key, and this record has none"),
+    )
 }
 
 /// The host's batch does not hang together: a key index beyond its keys.

@@ -40,7 +40,8 @@ impl<T> Overlay<T> {
     /// Number of the entry of this field, which is made if there is none.
     pub(super) fn find(&mut self, key: u32, field: &[u8]) -> u32 {
         let Self { entries, table, names } = self;
-        let same = |&at: &u32| entries.get(at as usize).is_some_and(|e| e.key == key && e.name(names) == field);
+        let same =
+            |&at: &u32| entries.get(at as usize).is_some_and(|e| e.key == key && e.name(names) == field);
         let hash = hash(key, field);
         if let Some(&at) = table.find(hash, same) {
             return at;
@@ -49,7 +50,9 @@ impl<T> Overlay<T> {
         let start = names.len();
         names.extend_from_slice(field);
         entries.push(Entry { key, start, stop: names.len(), slot: Slot::unread() });
-        table.insert_unique(hash, at, |&at| entries.get(at as usize).map_or(0, |e| self::hash(e.key, e.name(names))));
+        table.insert_unique(hash, at, |&at| {
+            entries.get(at as usize).map_or(0, |e| self::hash(e.key, e.name(names)))
+        });
         at
     }
 

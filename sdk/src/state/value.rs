@@ -194,6 +194,9 @@ impl<C: Codec> Keyed for Value<C> {
 
 impl<C: Codec> fmt::Debug for Value<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value").field("name", &self.stored.name).field("changed", &self.changed).finish_non_exhaustive()
+        f.debug_struct("Value")
+            .field("name", &self.stored.name)
+            .field("changed", &self.changed)
+            .finish_non_exhaustive()
     }
 }

@@ -108,7 +108,11 @@ fn compare(name: &str, outcome: &Outcome, expected: &[Expected]) {
     for (i, (sent, expected)) in outcome.sent.iter().zip(expected).enumerate() {
         let at = format!("case \"{name}\": output record {i}, that of the function on the left");
         let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|b| String::from_utf8_lossy(b).into_owned());
-        assert_eq!((text(&sent.key), text(&sent.value)), (expected.key.clone(), expected.value.clone()), "{at}");
+        assert_eq!(
+            (text(&sent.key), text(&sent.value)),
+            (expected.key.clone(), expected.value.clone()),
+            "{at}"
+        );
         if let Some(output) = &expected.output {
             assert_eq!(&sent.output, output, "{at}");
         }
@@ -119,12 +123,17 @@ fn compare(name: &str, outcome: &Outcome, expected: &[Expected]) {
             assert_eq!(sent.partition, expected.partition, "{at}");
         }
         if let Some(headers) = &expected.headers {
-            let sent = sent.headers.iter().map(|(name, value)| (name.clone(), text(value).unwrap_or_default()));
+            let sent =
+                sent.headers.iter().map(|(name, value)| (name.clone(), text(value).unwrap_or_default()));
             assert_eq!(&sent.collect::<BTreeMap<_, _>>(), headers, "{at}");
         }
     }
     let (sent, wanted) = (outcome.sent.len(), expected.len());
-    assert_eq!(sent, wanted, "case \"{name}\": number of output records, the function's on the left: {:?}", outcome.sent);
+    assert_eq!(
+        sent, wanted,
+        "case \"{name}\": number of output records, the function's on the left: {:?}",
+        outcome.sent
+    );
 }
 
 impl Given {

@@ -79,7 +79,8 @@ impl Context {
 
     pub(super) fn prefetch(&self, state: u16, keys: &Column) -> Column {
         let mut column = Column::new();
-        (0..keys.len()).for_each(|i| column.push(self.value(state, keys.get(i).unwrap_or_default()).as_deref()));
+        (0..keys.len())
+            .for_each(|i| column.push(self.value(state, keys.get(i).unwrap_or_default()).as_deref()));
         column
     }
 

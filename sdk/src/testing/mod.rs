@@ -78,10 +78,20 @@ impl<F: Process> Test<F> {
     pub fn start<N: Into<String>>(settings: impl IntoIterator<Item = (N, SettingValue)>) -> Result<Self> {
         let settings = settings.into_iter().map(|(name, value)| (name.into(), value)).collect();
         let description = F::describe();
-        let instance = Instance::new(settings).map_err(|failure| Error::reject(failure.code, failure.message))?;
+        let instance =
+            Instance::new(settings).map_err(|failure| Error::reject(failure.code, failure.message))?;
         let context = Context::new(description.states.clone());
         let partition = 0;
-        Ok(Self { instance, description, context, offset: 0, partition, watermark: None, attempt: 0, batch: 1024 })
+        Ok(Self {
+            instance,
+            description,
+            context,
+            offset: 0,
+            partition,
+            watermark: None,
+            attempt: 0,
+            batch: 1024,
+        })
     }
 
     /// Hands over records. Those of one input that stand next to each other come in one batch, as they would from the host.
@@ -91,7 +101,8 @@ impl<F: Process> Test<F> {
         let mut outcome = Outcome::default();
         let mut done = 0;
         while let Some(rest) = records.get(done..).filter(|rest| !rest.is_empty()) {
-            let input = rest.iter().take(self.batch).take_while(|record| record.input == rest[0].input).count();
+            let input =
+                rest.iter().take(self.batch).take_while(|record| record.input == rest[0].input).count();
             let result = self.call(&rest[..input]);
             outcome.add(done, &rest[..input], &result, &self.description);
             done += result.consumed as usize;
@@ -203,10 +214,11 @@ impl<F: Process> Test<F> {
     }
 
     fn batch(&self, records: &[Incoming]) -> InputBatch {
-        let position = |name: &String| match self.description.inputs.iter().position(|input| input.name == *name) {
-            Some(index) => index as u16,
-            None => panic!("the function declares no input \"{name}\""),
-        };
+        let position =
+            |name: &String| match self.description.inputs.iter().position(|input| input.name == *name) {
+                Some(index) => index as u16,
+                None => panic!("the function declares no input \"{name}\""),
+            };
         let input = records.first().and_then(|record| record.input.as_ref()).map_or(0, position);
         let (keys, key_of) = record::keys(records);
         let prefetched = self.description.states.iter().enumerate();

@@ -58,7 +58,13 @@ impl Outcome {
     }
 
     /// Adds the result of one call, whose first record was number `first`, as the host would read it.
-    pub(super) fn add(&mut self, first: usize, records: &[Incoming], result: &BatchResult, description: &Description) {
+    pub(super) fn add(
+        &mut self,
+        first: usize,
+        records: &[Incoming],
+        result: &BatchResult,
+        description: &Description,
+    ) {
         check(&result.outputs, result.consumed);
         let outputs = &result.outputs;
         for i in 0..outputs.sources.len() {
@@ -85,7 +91,8 @@ fn text(bytes: Option<&[u8]>) -> &str {
 fn check(outputs: &OutputBatch, consumed: u32) {
     let sent = outputs.sources.len();
     let full = |name: &str, len: usize| assert_eq!(len, sent, "`{name}` is as long as `sources`");
-    let full_or_empty = |name: &str, len: usize| assert!(len == 0 || len == sent, "`{name}` is empty or full");
+    let full_or_empty =
+        |name: &str, len: usize| assert!(len == 0 || len == sent, "`{name}` is empty or full");
     full("values", outputs.values.len());
     full_or_empty("ports", outputs.ports.len());
     full_or_empty("event-times", outputs.event_times.len());
@@ -93,10 +100,19 @@ fn check(outputs: &OutputBatch, consumed: u32) {
     outputs.keys.iter().for_each(|keys| full("keys", keys.len()));
     outputs.headers.iter().for_each(|headers| full("headers", headers.ends.len()));
     assert!(outputs.sources.is_sorted(), "`sources` never fall");
-    assert!(outputs.sources.last().is_none_or(|&last| last < consumed), "`sources` lie among the records consumed");
+    assert!(
+        outputs.sources.last().is_none_or(|&last| last < consumed),
+        "`sources` lie among the records consumed"
+    );
 }
 
-fn sent(first: usize, records: &[Incoming], outputs: &OutputBatch, description: &Description, i: usize) -> Sent {
+fn sent(
+    first: usize,
+    records: &[Incoming],
+    outputs: &OutputBatch,
+    description: &Description,
+    i: usize,
+) -> Sent {
     let index = outputs.sources[i] as usize;
     let source = &records[index];
     let port = outputs.ports.get(i).map_or(0, |&port| usize::from(port));

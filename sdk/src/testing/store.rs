@@ -41,7 +41,14 @@ impl Store {
         self.maps.get(&(state, key.to_vec()))?.get(field)?.at(now).map(<[u8]>::to_vec)
     }
 
-    pub(super) fn put_field(&mut self, state: u16, key: &[u8], field: &[u8], value: Option<&[u8]>, until: Option<i64>) {
+    pub(super) fn put_field(
+        &mut self,
+        state: u16,
+        key: &[u8],
+        field: &[u8],
+        value: Option<&[u8]>,
+        until: Option<i64>,
+    ) {
         let fields = self.maps.entry((state, key.to_vec())).or_default();
         match value {
             Some(bytes) => drop(fields.insert(field.to_vec(), Kept { bytes: bytes.to_vec(), until })),
@@ -50,7 +57,14 @@ impl Store {
     }
 
     /// Fields with this prefix from `start` on, in byte order.
-    pub(super) fn fields(&self, state: u16, key: &[u8], prefix: &[u8], start: &[u8], now: i64) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn fields(
+        &self,
+        state: u16,
+        key: &[u8],
+        prefix: &[u8],
+        start: &[u8],
+        now: i64,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
         let fields = self.maps.get(&(state, key.to_vec()));
         let fields = fields.into_iter().flat_map(|fields| fields.range(start.to_vec()..));
         let fields = fields.filter(|(field, _)| field.starts_with(prefix));

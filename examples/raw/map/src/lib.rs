@@ -27,10 +27,8 @@ impl Guest for Map {
 
     fn process(batch: InputBatch) -> Result<BatchResult, Failure> {
         let records = batch.offset_deltas.len();
-        let mut values = Column {
-            ends: Vec::with_capacity(records),
-            data: Vec::with_capacity(batch.values.data.len()),
-        };
+        let mut values =
+            Column { ends: Vec::with_capacity(records), data: Vec::with_capacity(batch.values.data.len()) };
         let mut start = 0;
         for &end in &batch.values.ends {
             let stop = if end < 0 { -1 - end } else { end } as usize;
