@@ -100,11 +100,12 @@ impl<F: Process> Test<F> {
         let records: Vec<Incoming> = records.into_iter().map(Into::into).collect();
         let mut outcome = Outcome::default();
         let mut done = 0;
-        while let Some(rest) = records.get(done..).filter(|rest| !rest.is_empty()) {
-            let input =
-                rest.iter().take(self.batch).take_while(|record| record.input == rest[0].input).count();
-            let result = self.call(&rest[..input]);
-            outcome.add(done, &rest[..input], &result, &self.description);
+        while let Some(first) = records.get(done) {
+            let batch =
+                records.iter().skip(done).take(self.batch).take_while(|record| record.input == first.input);
+            let batch: Vec<&Incoming> = batch.collect();
+            let result = self.call(&batch);
+            outcome.add(done, &batch, &result, &self.description);
             done += result.consumed as usize;
             self.offset += u64::from(result.consumed);
             if result.stopped.is_some() {
@@ -115,7 +116,7 @@ impl<F: Process> Test<F> {
         outcome
     }
 
-    fn call(&mut self, records: &[Incoming]) -> BatchResult {
+    fn call(&mut self, records: &[&Incoming]) -> BatchResult {
         let input = self.batch(records);
         let before = self.context.store.clone();
         self.context.begin(&input.keys);
@@ -213,7 +214,7 @@ impl<F: Process> Test<F> {
         }
     }
 
-    fn batch(&self, records: &[Incoming]) -> InputBatch {
+    fn batch(&self, records: &[&Incoming]) -> InputBatch {
         let position =
             |name: &String| match self.description.inputs.iter().position(|input| input.name == *name) {
                 Some(index) => index as u16,

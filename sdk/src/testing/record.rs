@@ -55,7 +55,7 @@ impl From<&str> for Incoming {
 }
 
 /// The distinct keys, and which one each record has.
-pub(super) fn keys(records: &[Incoming]) -> (Column, Vec<i32>) {
+pub(super) fn keys(records: &[&Incoming]) -> (Column, Vec<i32>) {
     let mut keys = Column::new();
     let key_of = records.iter().map(|record| match &record.key {
         None => -1,
@@ -71,13 +71,13 @@ pub(super) fn keys(records: &[Incoming]) -> (Column, Vec<i32>) {
     (keys, key_of)
 }
 
-pub(super) fn values(records: &[Incoming]) -> Column {
+pub(super) fn values(records: &[&Incoming]) -> Column {
     let mut values = Column::new();
     records.iter().for_each(|record| values.push(record.value.as_deref()));
     values
 }
 
-pub(super) fn headers(records: &[Incoming], wanted: HeaderUse) -> Option<HeaderColumns> {
+pub(super) fn headers(records: &[&Incoming], wanted: HeaderUse) -> Option<HeaderColumns> {
     if wanted != HeaderUse::Read {
         return None;
     }
