@@ -5,11 +5,14 @@
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
 mod cache;
+mod demo;
 mod guests;
 mod process;
 mod project;
 mod provision;
 mod suite;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -25,6 +28,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Count the words of real text with the command, and check every count
+    Demo(demo::Options),
     /// Install what building and testing need, one line each; print the commands where it cannot
     Provision,
     /// Build every example and test function into target/guests
@@ -37,12 +42,22 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
     let project = Project::open()?;
-    match arguments.command {
+    match command {
+        Command::Demo(options) => demo::run(&project, &options),
         Command::Provision => provision::everything(&project),
-        Command::Guests => guests::build(&project).map(|_| ()),
+        Command::Guests => guests::build(&project).map(drop),
         Command::Test { only } => suite::run(&project, &only),
     }
 }
