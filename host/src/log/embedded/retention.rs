@@ -88,7 +88,7 @@ pub(super) fn consumed(topic: &Topic, partition: u32, shared: &Shared) -> Result
 }
 
 /// Age and size, as the topic or the log's options say.
-fn sweep(shared: &Shared) -> Result<(), Error> {
+pub(super) fn sweep(shared: &Shared) -> Result<(), Error> {
     let now = now();
     for topic in shared.topics.all() {
         let age = topic.row.retention_ms.or(shared.options.retention_ms);
