@@ -154,7 +154,7 @@ fn writes_until_the_disk_refuses() {
     assert!(log.producer("other").is_err(), "nothing may follow what may be lost");
     let db = &log.shared.store.db;
     let mut batch = Batch::new();
-    batch.put(&log.shared.store.starts, b"key", b"value");
+    batch.put(&log.shared.store.rows, b"key", b"value");
     println!("refused: {}", db.write(batch, Sync::Now).unwrap_err());
 }
 
