@@ -39,13 +39,15 @@ fn a_value_goes_on_within_a_batch_and_from_batch_to_batch() {
 #[test]
 fn a_failed_record_changes_no_value() {
     let mut test = Test::<sum>::new();
-    let _ = test.process([of("a", "1")]);
+    let _ = test.process([of("a", "1"), of("kept", "7")]);
     for failing in ["5 fail", "set fail", "clear fail", "set 5 clear fail", "clear 5 set fail", "look set fail", "x"] {
         let outcome = test.process([of("a", failing), of("a", "1 look"), of("a", failing), of("c", failing)]);
         assert_eq!(outcome.rejects.len(), 3, "{failing}");
+        let _ = test.process([of("kept", failing)]);
     }
     assert_eq!(test.state_text("total", "a").as_deref(), Some("8"), "1 and one for each round");
     assert_eq!(test.state_text("total", "c"), None);
+    assert_eq!(test.state_text("total", "kept").as_deref(), Some("7"), "no other record of its batches has its key");
     assert_eq!(test.state_text("last", "a").as_deref(), Some("1 look"));
 }
 
