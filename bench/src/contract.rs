@@ -79,7 +79,7 @@ impl Engines {
 }
 
 fn instance(engine: &Engine, guests: &Path, guest: &str) -> Result<Instance> {
-    let path = guests.join(format!("{guest}.wasm"));
+    let path = guests.join(format!("raw_{guest}.wasm"));
     let bytes = std::fs::read(&path)
         .with_context(|| format!("read {}: run `cargo xtask guests` first", path.display()))?;
     Ok(engine.load(&bytes)?.instantiate(&InstanceOptions::default())?)
@@ -107,7 +107,7 @@ fn stateless(
     let (mut out, mut sources) = (Column::default(), Vec::new());
     let raw = instance(&engines.plain, guests, case)?;
     let clocked = instance(&engines.epochs, guests, case)?;
-    let sdk = instance(&engines.epochs, guests, &format!("{case}-sdk"))?;
+    let sdk = instance(&engines.epochs, guests, &format!("{case}_sdk"))?;
     let split = case == "split8";
     let native = || {
         if split {

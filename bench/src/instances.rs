@@ -13,7 +13,7 @@ const COUNT: usize = 1000;
 
 pub(crate) fn run(guests: &Path) -> Result<Report> {
     let mut rows = Vec::new();
-    for guest in ["map", "split"] {
+    for guest in ["raw_map", "wordcount_split"] {
         let path = guests.join(format!("{guest}.wasm"));
         let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
         let engine = Engine::new(EngineOptions::default())?;
