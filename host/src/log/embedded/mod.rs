@@ -153,6 +153,10 @@ impl Log for EmbeddedLog {
         Ok(())
     }
 
+    fn expect_group(&self, group: &str, topic: &str) {
+        Self::expect_group(self, group, topic);
+    }
+
     fn backlog_bytes(&self, topic: &str) -> u64 {
         if self.shared.store.db.is_persistent() {
             return 0;
