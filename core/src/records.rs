@@ -198,6 +198,18 @@ impl RecordBatch {
         self.headers.push(record.headers.iter().copied());
     }
 
+    /// Replaces what is in `into` with the records of `range`.
+    pub fn copy_range(&self, range: std::ops::Range<usize>, into: &mut Self) {
+        into.clear();
+        into.offsets.extend(self.offsets.get(range.clone()).unwrap_or_default());
+        into.timestamps.extend(self.timestamps.get(range.clone()).unwrap_or_default());
+        for i in range {
+            into.keys.push(self.keys.get(i));
+            into.values.push(self.values.get(i));
+            into.headers.push(self.headers.of(i));
+        }
+    }
+
     /// Bytes of keys, values and headers.
     pub fn bytes(&self) -> usize {
         self.keys.data.len()
@@ -220,6 +232,21 @@ mod tests {
         assert_eq!(items, [Some(&b"ab"[..]), None, Some(b""), Some(b"c"), None]);
         assert_eq!((0..6).map(|i| column.get(i)).collect::<Vec<_>>()[..5], items);
         assert_eq!(column.get(5), None);
+    }
+
+    #[test]
+    fn a_copied_range_is_a_batch_of_its_own() {
+        let mut batch = RecordBatch::default();
+        for (offset, key) in [Some(&b"a"[..]), None, Some(b"c")].into_iter().enumerate() {
+            let headers = [(&b"h"[..], key)];
+            batch.push(offset as u64, RecordRef { key, value: Some(b"v"), timestamp: 7, headers: &headers });
+        }
+        let mut part = RecordBatch::default();
+        batch.copy_range(1..3, &mut part);
+        assert_eq!(part.offsets, [1, 2]);
+        assert_eq!(part.keys.iter().collect::<Vec<_>>(), [None, Some(&b"c"[..])]);
+        assert_eq!(part.headers.of(1).collect::<Vec<_>>(), [(&b"h"[..], Some(&b"c"[..]))]);
+        assert_eq!((part.keys.check(), part.values.check()), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -155,6 +155,8 @@ pub trait Source: Send {
 pub trait Producer: Send {
     /// Makes a topic known; `write` takes the handle, and `partitions` is what its records are spread over.
     fn open(&mut self, topic: &str) -> Result<(TopicHandle, u32), Error>;
+    /// Largest record the log takes, bytes of key, value and headers together.
+    fn record_limit(&self) -> usize;
     fn begin(&mut self) -> Result<(), Error>;
     /// Takes a copy of the record into the open transaction. Does not block on the log and does not fail for its
     /// reasons; those show in `flush` and `commit`. Must not be called outside a transaction.
@@ -179,6 +181,10 @@ pub trait Log: Send + Sync {
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error>;
     /// Fences these ids without producing: when it returns, none of their transactions is open and none can commit.
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error>;
+    /// Bytes of a topic that its slowest group has not consumed yet, where the log must bound them; 0 where it need not.
+    fn backlog_bytes(&self, _topic: &str) -> u64 {
+        0
+    }
     /// Ends the promise of a group: its positions are forgotten.
     fn delete_group(&self, group: &str) -> Result<(), Error>;
     /// All committed positions of a group.
