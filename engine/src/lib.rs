@@ -1,1 +1,26 @@
-//! Loads, checks and runs functions.
+//! Loads, checks and runs functions: WebAssembly components of the `invoker:udf` contract.
+//!
+//! An [`Engine`] loads a component into a [`Function`], which makes any number of [`Instance`]s. It knows nothing of
+//! logs, partitions' owners or commits: it is handed a batch and gives back a checked result.
+
+mod batch;
+mod check;
+mod engine;
+mod error;
+mod function;
+mod instance;
+mod load;
+mod log;
+mod options;
+mod state;
+
+pub use batch::{BatchResult, Failure, FailureKind, InputBatch, OutputBatch, Reject, StateUpdate};
+pub use check::ResultError;
+pub use engine::Engine;
+pub use error::{CallError, EngineError, Frame};
+pub use function::Function;
+pub use instance::Instance;
+pub use load::LoadError;
+pub use log::{LogLevel, LogLine};
+pub use options::{EngineOptions, InstanceOptions};
+pub use state::{NoState, ScanPage, StateAccess, StateError};

@@ -65,7 +65,9 @@ pub enum Error {
     TopicExists { topic: String },
     #[error("offset {offset} of {topic}[{partition}] is gone: the log holds {start} to {end}")]
     OffsetOutOfRange { topic: String, partition: u32, offset: u64, start: u64, end: u64 },
-    #[error("a record of {bytes} bytes for {topic}[{partition}] is larger than the {limit} bytes the log takes")]
+    #[error(
+        "a record of {bytes} bytes for {topic}[{partition}] is larger than the {limit} bytes the log takes"
+    )]
     RecordTooLarge { topic: String, partition: u32, bytes: usize, limit: usize },
     #[error("transactional id {id:?} was taken by a newer producer")]
     Fenced { id: String },

@@ -78,7 +78,9 @@ pub enum Answer {
     /// `stage` with a sequence used before.
     RefusedOld,
     /// State and commits disagree: acknowledged writes were lost, or offsets were set by hand.
-    StateLost { applied: Option<Applied> },
+    StateLost {
+        applied: Option<Applied>,
+    },
 }
 
 /// One `stage`.
@@ -194,7 +196,13 @@ pub trait StateStore: Send + Sync {
     /// The present owner, for the compare-and-set of `take`.
     fn owner(&self, scope: &Scope) -> Result<Option<Token>, Error>;
     /// Becomes the owner if `seen` still is. The same nonce again answers the same again.
-    fn take(&self, scope: &Scope, nonce: u64, transactional_id: &str, seen: Option<Token>) -> Result<Take, Error>;
+    fn take(
+        &self,
+        scope: &Scope,
+        nonce: u64,
+        transactional_id: &str,
+        seen: Option<Token>,
+    ) -> Result<Take, Error>;
     /// The log's metadata knows a higher epoch than the store: take that one. Answers `Ok` or `Refused`.
     fn raise(&self, scope: &Scope, token: Token, epoch: u64) -> Result<Answer, Error>;
     /// Ends a take, once the older owners are fenced: of their pending changes, those up to `committed` are promoted

@@ -1,0 +1,194 @@
+//! From what a function returned to what the log and the cache keep.
+
+use std::ops::Range;
+
+use invoker_core::function::HeaderUse;
+use invoker_core::partitioner::partition_of;
+use invoker_core::records::{HeaderColumns, RecordBatch, RecordRef};
+use invoker_engine::OutputBatch;
+
+use super::failure::{Failure, Kind};
+use super::{LaneSpec, Trouble};
+use crate::log::{self, Producer, TopicHandle};
+
+/// Headers of one record, borrowed.
+type Headers<'a> = Vec<(&'a [u8], Option<&'a [u8]>)>;
+
+/// The producer of a lane, with its topics opened.
+pub(super) struct Writer {
+    pub(super) producer: Box<dyn Producer>,
+    /// Per output of the function.
+    outputs: Vec<Option<Output>>,
+    dead_letters: Option<Output>,
+    headers: HeaderUse,
+    /// A transaction is open.
+    pub(super) open: bool,
+}
+
+/// An opened topic.
+#[derive(Clone, Debug)]
+struct Output {
+    topic: String,
+    handle: TopicHandle,
+    partitions: u32,
+}
+
+impl Writer {
+    pub(super) fn open(mut producer: Box<dyn Producer>, spec: &LaneSpec) -> Result<Self, Trouble> {
+        let mut open = |topic: &String| {
+            let (handle, partitions) = producer.open(topic).map_err(Trouble::log("open an output topic"))?;
+            Ok(Output { topic: topic.clone(), handle, partitions })
+        };
+        let outputs = spec.entity.outputs.iter().map(|topic| topic.as_ref().map(&mut open).transpose());
+        let outputs = outputs.collect::<Result<Vec<_>, Trouble>>()?;
+        let wanted = spec.entity.on_failure == invoker_core::document::OnFailure::DeadLetter;
+        let dead_letters = if wanted { Some(open(&spec.entity.dead_letter_topic)?) } else { None };
+        let headers = spec.program.description().headers;
+        Ok(Self { producer, outputs, dead_letters, headers, open: false })
+    }
+
+    /// Makes sure that a transaction is open.
+    pub(super) fn begin(&mut self) -> Result<(), Trouble> {
+        if !self.open {
+            self.producer.begin().map_err(Trouble::log("begin a transaction"))?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pending_bytes(&self) -> usize {
+        if self.open { self.producer.pending_bytes() } else { 0 }
+    }
+
+    /// Whether the log will take every output; otherwise the record to blame.
+    pub(super) fn check(&self, batch: &RecordBatch, outputs: &OutputBatch) -> Result<(), (usize, Failure)> {
+        let limit = self.producer.record_limit();
+        let small = batch.bytes() + outputs.values.data.len() + outputs.keys.as_ref().map_or(0, |c| c.data.len());
+        let headers = outputs.headers.as_ref().map_or(0, |h| h.names.data.len() + h.values.data.len());
+        if small + headers <= limit && outputs.partitions.is_empty() {
+            return Ok(());
+        }
+        for (at, &source) in outputs.sources.iter().enumerate() {
+            let Some(output) = self.output(outputs, at) else { continue };
+            let record = self.record(batch, outputs, at, source as usize);
+            let mut list = Vec::new();
+            collect(self.headers_of(batch, outputs, at, source as usize), &mut list);
+            let headers: usize = list.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+            let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
+            if bytes > limit {
+                let why = format!("an output of {bytes} bytes for topic {:?} is over its limit of {limit}", output.topic);
+                return Err((source as usize, Failure::new(Kind::OutputTooLarge, "output-too-large", why)));
+            }
+            let wanted = outputs.partitions.get(at).copied().unwrap_or(-1);
+            if wanted >= 0 && wanted as u32 >= output.partitions {
+                let why = format!("topic {:?} has {} partitions, not {wanted}", output.topic, output.partitions);
+                return Err((source as usize, Failure::new(Kind::BadResult, "no-such-partition", why)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes checked outputs; `partition` is that of the batch. Returns how many were written.
+    pub(super) fn write(
+        &mut self,
+        batch: &RecordBatch,
+        partition: u32,
+        outputs: &OutputBatch,
+    ) -> Result<u64, log::Error> {
+        let mut written = 0;
+        let mut headers = Headers::new();
+        for (at, &source) in outputs.sources.iter().enumerate() {
+            let Some(output) = self.output(outputs, at) else { continue };
+            let (handle, partitions) = (output.handle, output.partitions);
+            headers.clear();
+            collect(self.headers_of(batch, outputs, at, source as usize), &mut headers);
+            let record = RecordRef { headers: &headers, ..self.record(batch, outputs, at, source as usize) };
+            let to = match (outputs.partitions.get(at), record.key) {
+                (Some(&wanted), _) if wanted >= 0 => wanted as u32,
+                (_, Some(key)) => partition_of(key, partitions),
+                // Without a key the source's partition decides, so that a repeated run writes the same.
+                (_, None) => partition % partitions.max(1),
+            };
+            self.producer.write(handle, to, record)?;
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    /// Writes a record that failed, as it came, with what is known of the failure in front of its headers.
+    /// False where the entity has no dead-letter topic.
+    pub(super) fn dead_letter(
+        &mut self,
+        batch: &RecordBatch,
+        at: usize,
+        partition: u32,
+        provenance: &[(&str, String)],
+    ) -> Result<bool, log::Error> {
+        let Some(output) = &self.dead_letters else { return Ok(false) };
+        let ours = provenance.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
+        let headers: Headers<'_> = batch.headers.of(at).chain(ours).collect();
+        let record = RecordRef {
+            key: batch.keys.get(at),
+            value: batch.values.get(at),
+            timestamp: batch.timestamps.get(at).copied().unwrap_or(-1),
+            headers: &headers,
+        };
+        self.producer.write(output.handle, partition % output.partitions.max(1), record)?;
+        Ok(true)
+    }
+
+    fn output(&self, outputs: &OutputBatch, at: usize) -> Option<&Output> {
+        let port = outputs.ports.get(at).copied().unwrap_or(0);
+        self.outputs.get(usize::from(port))?.as_ref()
+    }
+
+    /// Output `at`, without headers.
+    fn record<'a>(
+        &self,
+        batch: &'a RecordBatch,
+        outputs: &'a OutputBatch,
+        at: usize,
+        source: usize,
+    ) -> RecordRef<'a> {
+        RecordRef {
+            key: match &outputs.keys {
+                Some(keys) => keys.get(at),
+                None => batch.keys.get(source),
+            },
+            value: outputs.values.get(at),
+            timestamp: match outputs.event_times.get(at) {
+                Some(&time) => time,
+                None => batch.timestamps.get(source).copied().unwrap_or(-1),
+            },
+            headers: &[],
+        }
+    }
+
+    /// Whose headers output `at` carries: its own, its source's, or none.
+    fn headers_of<'a>(
+        &self,
+        batch: &'a RecordBatch,
+        outputs: &'a OutputBatch,
+        at: usize,
+        source: usize,
+    ) -> Option<(&'a HeaderColumns, usize)> {
+        match (&outputs.headers, self.headers) {
+            (Some(own), _) => Some((own, at)),
+            (None, HeaderUse::Drop) => None,
+            (None, _) => Some((&batch.headers, source)),
+        }
+    }
+}
+
+fn collect<'a>(from: Option<(&'a HeaderColumns, usize)>, into: &mut Headers<'a>) {
+    if let Some((columns, at)) = from
+        && !columns.names.is_empty()
+    {
+        into.extend(columns.of(at));
+    }
+}
+
+/// The range that is left of `range` behind its first `done` records.
+pub(super) fn rest(range: Range<usize>, done: usize) -> Range<usize> {
+    range.start + done..range.end
+}

@@ -1,0 +1,245 @@
+//! A lane: a thread that owns partitions of one entity, with a transactional producer of its own. It is the unit of
+//! commit. Everything here is synchronous and sees traits only.
+//!
+//! The way of one record, file by file:
+//!
+//! 1. `mod.rs`: poll a batch of one partition,
+//! 2. `call.rs`: prefetch its state, call the function once, check what it wants to write,
+//! 3. `emit.rs`: hand outputs to the producer, keep state changes in the cache,
+//! 4. `failure.rs`: what happens when a record cannot be processed,
+//! 5. `commit.rs`: commit outputs, offsets and state together; `take.rs` is how ownership begins and ends.
+
+mod call;
+mod commit;
+mod emit;
+mod failure;
+mod owned;
+mod take;
+mod view;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use invoker_core::document::{Delivery, EntityDocument};
+use invoker_core::function::SettingValue;
+use invoker_core::records::RecordBatch;
+
+use crate::log::{self, Log, PollLimit, Source};
+use crate::program::Program;
+use crate::report::{PartitionState, Report, add};
+use crate::state::{self, StateStore};
+use crate::stop::Stop;
+use call::Scratch;
+use emit::Writer;
+use owned::Owned;
+
+/// Longest wait for input of a lane that has nothing to commit; bounds how soon it sees a stop or a due retry.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// Uncommitted output at which a lane commits before its interval has passed.
+const COMMIT_BYTES: usize = 16 << 20;
+/// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
+const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Output that nobody has consumed yet at which a lane waits, where the log tells.
+const BACKLOG_BYTES: u64 = 64 << 20;
+
+/// What a lane is made from.
+pub(crate) struct LaneSpec {
+    pub(crate) deployment: String,
+    pub(crate) group: String,
+    pub(crate) transactional_id: String,
+    pub(crate) entity: Arc<EntityDocument>,
+    pub(crate) program: Arc<dyn Program>,
+    pub(crate) settings: Vec<(String, SettingValue)>,
+    pub(crate) partitions: Vec<u32>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) report: Arc<Report>,
+    pub(crate) stop: Stop,
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// Nothing in memory can be relied on: start again with a new producer (rule 1 of the protocol).
+    #[error("{what}: {why}")]
+    Recover { what: &'static str, why: String },
+    /// Starting again would meet the same trouble.
+    #[error("{what}: {why}")]
+    Fatal { what: &'static str, why: String },
+}
+
+impl Trouble {
+    pub(crate) fn recover(what: &'static str, why: impl ToString) -> Self {
+        Self::Recover { what, why: why.to_string() }
+    }
+
+    /// The log failed while the lane tried to do `what`.
+    fn log(what: &'static str) -> impl Fn(log::Error) -> Self {
+        move |error| match error {
+            log::Error::UnknownTopic { .. }
+            | log::Error::UnknownPartition { .. }
+            | log::Error::Backend { retryable: false, .. } => Self::Fatal { what, why: described(&error) },
+            _ => Self::Recover { what, why: described(&error) },
+        }
+    }
+
+    /// The state store failed while the lane tried to do `what`.
+    fn state(what: &'static str) -> impl Fn(state::Error) -> Self {
+        move |error| match error {
+            state::Error::NewerFormat { .. }
+            | state::Error::Damaged { .. }
+            | state::Error::Backend { retryable: false, .. } => Self::Fatal { what, why: described(&error) },
+            _ => Self::Recover { what, why: described(&error) },
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows.
+pub(crate) fn run(spec: &LaneSpec) {
+    let mut wait = Duration::from_millis(50);
+    while !spec.stop.requested() {
+        let began = Instant::now();
+        match Session::start(spec).and_then(Session::run) {
+            Ok(()) => return,
+            Err(trouble @ Trouble::Recover { .. }) => {
+                tracing::warn!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane recovers");
+                add(&spec.report.recoveries, 1);
+                if began.elapsed() > Duration::from_secs(30) {
+                    wait = Duration::from_millis(50);
+                }
+                spec.stop.wait(wait);
+                wait = (wait * 2).min(Duration::from_secs(5));
+            }
+            Err(trouble @ Trouble::Fatal { .. }) => {
+                tracing::error!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane stopped");
+                for &partition in &spec.partitions {
+                    spec.report.set_state(partition, PartitionState::Stopped { error: trouble.to_string() });
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// The life of one producer: what is in memory here ends with it.
+struct Session<'a> {
+    spec: &'a LaneSpec,
+    source: Box<dyn Source>,
+    writer: Writer,
+    partitions: Vec<Owned>,
+    /// Per slot of the source: index into `partitions`, index of the input.
+    slots: Vec<(usize, usize)>,
+    batch: RecordBatch,
+    /// A part of `batch`, where a call does not take it whole.
+    part: RecordBatch,
+    scratch: Scratch,
+    /// When the first record of the open transaction was polled.
+    open_since: Option<Instant>,
+    limit: PollLimit,
+}
+
+impl Session<'_> {
+    fn run(mut self) -> Result<(), Trouble> {
+        let interval = Duration::from_millis(self.spec.entity.commit_interval_ms);
+        while !self.spec.stop.requested() {
+            self.resume_due_retries();
+            let wait = if self.open_since.is_some() { Duration::ZERO } else { IDLE_WAIT };
+            let polled = self.poll(wait)?;
+            if let Some((partition, input)) = polled {
+                let began = Instant::now();
+                self.open_since.get_or_insert(began);
+                self.process(partition, input)?;
+                if self.delivery() != Delivery::ExactlyOnce {
+                    self.publish()?;
+                }
+                self.spec.report.busy(began.elapsed());
+            } else if self.open_since.is_none() {
+                self.rest()?;
+                continue;
+            }
+            let due = self.open_since.is_some_and(|since| since.elapsed() >= interval);
+            if polled.is_none() || due || self.is_full() {
+                self.commit()?;
+                self.wait_for_readers();
+            }
+        }
+        self.finish()
+    }
+
+    /// Fills `self.batch` with records of one partition.
+    fn poll(&mut self, wait: Duration) -> Result<Option<(usize, usize)>, Trouble> {
+        match self.source.poll(self.limit, wait, &mut self.batch) {
+            Ok(slot) => Ok(slot.and_then(|slot| self.slots.get(slot).copied())),
+            Err(log::Error::OffsetOutOfRange { topic, partition, offset, start, end }) => {
+                let error = log::Error::OffsetOutOfRange { topic, partition, offset, start, end };
+                self.stop_partition(partition, &error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(Trouble::log("poll input")(error)),
+        }
+    }
+
+    /// Nothing to read and nothing open: settle what was committed, renew positions that are getting old.
+    fn rest(&mut self) -> Result<(), Trouble> {
+        self.promote()?;
+        let mut renew = false;
+        for owned in &mut self.partitions {
+            if owned.runs() && (owned.unsaved || owned.committed_at.elapsed() > RENEW_AFTER) {
+                owned.touched = true;
+                renew = true;
+            }
+        }
+        if renew { self.commit() } else { Ok(()) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.writer.pending_bytes() >= COMMIT_BYTES
+            || self.partitions.iter().any(|owned| owned.touched && owned.wants_commit())
+    }
+
+    /// Back-pressure: waits while what this entity wrote is far ahead of its readers.
+    fn wait_for_readers(&self) {
+        for topic in self.spec.entity.outputs.iter().flatten() {
+            while self.spec.log.backlog_bytes(topic) > BACKLOG_BYTES && !self.spec.stop.requested() {
+                self.spec.stop.wait(Duration::from_millis(2));
+            }
+        }
+    }
+
+    /// A partition whose retry is due reads again.
+    fn resume_due_retries(&mut self) {
+        for owned in &mut self.partitions {
+            if let Some(retry) = &mut owned.retry
+                && retry.until.is_some_and(|until| until <= Instant::now())
+            {
+                retry.until = None;
+                owned.slots.iter().for_each(|&slot| self.source.resume(slot));
+            }
+        }
+    }
+
+    /// Stops a partition in front of the record that comes next; the others go on.
+    fn stop_partition(&mut self, partition: u32, error: &str) {
+        if let Some(owned) = self.partitions.iter_mut().find(|owned| owned.partition == partition) {
+            tracing::error!(entity = self.spec.entity.id, partition, error, "partition stopped");
+            owned.stopped = true;
+            owned.slots.iter().for_each(|&slot| self.source.pause(slot));
+            self.spec.report.set_state(partition, PartitionState::Stopped { error: error.to_owned() });
+        }
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.spec.entity.delivery
+    }
+}

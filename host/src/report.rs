@@ -1,0 +1,157 @@
+//! What a running entity tells about itself: counters that lanes add to, and the standing of each partition.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Everything a host runs.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostStatus {
+    pub entities: Vec<EntityStatus>,
+}
+
+/// One entity: totals since the host started.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntityStatus {
+    pub id: String,
+    /// Records accounted for, failed ones included.
+    pub records_in: u64,
+    pub records_out: u64,
+    /// Records that went to `onFailure`, whatever it did with them.
+    pub rejected: u64,
+    pub dead_letters: u64,
+    pub skipped: u64,
+    pub retries: u64,
+    pub commits: u64,
+    /// Times a lane dropped everything in memory and took its partitions again.
+    pub recoveries: u64,
+    /// Time spent between poll and commit, nanoseconds, all lanes together.
+    pub busy_ns: u64,
+    /// Keys in the cache of the lanes.
+    pub cached_keys: u64,
+    /// Records between the committed positions and the ends of the inputs.
+    pub lag: u64,
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// One partition of an entity.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionStatus {
+    pub partition: u32,
+    /// Committed position per input.
+    pub committed: Vec<u64>,
+    pub lag: u64,
+    pub state: PartitionState,
+}
+
+/// How a partition stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PartitionState {
+    /// Not taken yet.
+    Starting,
+    Running,
+    /// A record failed and is tried again; everything behind it waits.
+    Retrying {
+        offset: u64,
+        attempt: u32,
+        error: String,
+    },
+    /// It does not go on by itself.
+    Stopped {
+        error: String,
+    },
+}
+
+/// Where the lanes of one entity write.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) records_in: AtomicU64,
+    pub(crate) records_out: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) dead_letters: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) recoveries: AtomicU64,
+    pub(crate) busy_ns: AtomicU64,
+    partitions: Mutex<BTreeMap<u32, Standing>>,
+}
+
+#[derive(Clone, Debug)]
+struct Standing {
+    committed: Vec<u64>,
+    cached_keys: u64,
+    state: PartitionState,
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+impl Report {
+    pub(crate) fn new(partitions: &[u32]) -> Self {
+        let starting = Standing { committed: Vec::new(), cached_keys: 0, state: PartitionState::Starting };
+        let standings = partitions.iter().map(|&partition| (partition, starting.clone())).collect();
+        Self { partitions: Mutex::new(standings), ..Self::default() }
+    }
+
+    fn change(&self, partition: u32, change: impl FnOnce(&mut Standing)) {
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(standing) = partitions.get_mut(&partition) {
+            change(standing);
+        }
+    }
+
+    pub(crate) fn set_state(&self, partition: u32, state: PartitionState) {
+        self.change(partition, |standing| standing.state = state);
+    }
+
+    pub(crate) fn set_committed(&self, partition: u32, committed: &[u64], cached_keys: u64) {
+        self.change(partition, |standing| {
+            standing.committed.clear();
+            standing.committed.extend_from_slice(committed);
+            standing.cached_keys = cached_keys;
+        });
+    }
+
+    pub(crate) fn busy(&self, time: Duration) {
+        add(&self.busy_ns, time.as_nanos() as u64);
+    }
+
+    /// The totals, without lag (that takes the log's ends).
+    pub(crate) fn snapshot(&self, id: &str) -> EntityStatus {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        EntityStatus {
+            id: id.to_owned(),
+            records_in: load(&self.records_in),
+            records_out: load(&self.records_out),
+            rejected: load(&self.rejected),
+            dead_letters: load(&self.dead_letters),
+            skipped: load(&self.skipped),
+            retries: load(&self.retries),
+            commits: load(&self.commits),
+            recoveries: load(&self.recoveries),
+            busy_ns: load(&self.busy_ns),
+            cached_keys: partitions.values().map(|standing| standing.cached_keys).sum(),
+            lag: 0,
+            partitions: partitions
+                .iter()
+                .map(|(&partition, standing)| PartitionStatus {
+                    partition,
+                    committed: standing.committed.clone(),
+                    lag: 0,
+                    state: standing.state.clone(),
+                })
+                .collect(),
+        }
+    }
+}
