@@ -43,11 +43,9 @@ pub fn read(
     }
     let slot = source.assign(place, from).map_err(failed)?;
     let mut batch = RecordBatch::default();
-    let mut headers = Vec::new();
     while source.poll(LIMIT, Duration::ZERO, &mut batch).map_err(failed)?.is_some() {
         for (i, &offset) in batch.offsets.iter().enumerate() {
-            headers.clear();
-            headers.extend(batch.headers.of(i));
+            let headers: Vec<_> = batch.headers.of(i).collect();
             let record = RecordRef {
                 key: batch.keys.get(i),
                 value: batch.values.get(i),

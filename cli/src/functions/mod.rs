@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use invoker_engine::{Engine, Function, LoadError};
 
+use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
 
 /// Where a function named `reference` in a file of `folder` lies.
-pub fn locate(reference: &str, folder: &Path) -> Result<PathBuf, Error> {
+pub fn locate(reference: &str, folder: &Path, environment: &Environment) -> Result<PathBuf, Error> {
     if !["./", "../", "/"].iter().any(|start| reference.starts_with(start)) && reference != "." && reference != ".." {
         let what = format!("cannot get function {reference:?}");
         let why = "it is a name in a registry, and no registry is configured yet";
@@ -19,7 +20,7 @@ pub fn locate(reference: &str, folder: &Path) -> Result<PathBuf, Error> {
     }
     let path = folder.join(reference);
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => project::last_build(&path),
+        Ok(metadata) if metadata.is_dir() => project::last_build(&path, environment.cargo_target.as_deref()),
         Ok(_) => Ok(path),
         Err(error) => {
             let what = format!("cannot read function {:?}", path.display().to_string());
@@ -59,15 +60,15 @@ mod tests {
     fn a_path_is_relative_to_the_topology() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f.wasm"), b"").unwrap();
-        assert_eq!(locate("./f.wasm", dir.path()).unwrap(), dir.path().join("./f.wasm"));
-        let error = locate("./g.wasm", dir.path()).unwrap_err();
+        assert_eq!(locate("./f.wasm", dir.path(), &Environment::default()).unwrap(), dir.path().join("./f.wasm"));
+        let error = locate("./g.wasm", dir.path(), &Environment::default()).unwrap_err();
         assert!(error.to_string().contains("g.wasm\"\nwhy: No such file"), "{error}");
         assert_eq!(error.exit, Exit::Function);
     }
 
     #[test]
     fn a_registry_name_is_refused_as_not_configured() {
-        let error = locate("team/split:1.0.0", Path::new("/")).unwrap_err().to_string();
+        let error = locate("team/split:1.0.0", Path::new("/"), &Environment::default()).unwrap_err().to_string();
         assert!(error.contains("no registry is configured yet"), "{error}");
         assert!(error.contains("\"./split\""), "{error}");
     }

@@ -10,10 +10,11 @@ use crate::error::{Error, Exit};
 const RUST_TARGET: &str = "wasm32-wasip2";
 
 /// The component that the last build of the project left.
-pub(super) fn last_build(folder: &Path) -> Result<PathBuf, Error> {
+/// `cargo_target` is where cargo was told to build, if it was.
+pub(super) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<PathBuf, Error> {
     let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
     let (candidates, build) = if folder.join("Cargo.toml").is_file() {
-        (rust_outputs(&folder)?, format!("cargo build --release --target {RUST_TARGET}"))
+        (rust_outputs(&folder, cargo_target)?, format!("cargo build --release --target {RUST_TARGET}"))
     } else if folder.join("package.json").is_file() {
         (javascript_outputs(&folder)?, "npm run build".to_owned())
     } else {
@@ -37,14 +38,14 @@ fn unreadable(path: &Path, error: impl std::fmt::Display) -> Error {
 
 /// Where cargo puts the component: in the target folder named by the environment, else in that of the package or of
 /// the workspace it belongs to, the nearest first.
-fn rust_outputs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+fn rust_outputs(folder: &Path, cargo_target: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
     let manifest = folder.join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).map_err(|error| unreadable(&manifest, error))?;
     let Some(name) = library_name(&text) else {
         return Err(unreadable(&manifest, "its [package] has no name"));
     };
-    let targets: Vec<PathBuf> = match std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()) {
-        Some(dir) => vec![dir.into()],
+    let targets: Vec<PathBuf> = match cargo_target {
+        Some(dir) => vec![dir.to_owned()],
         None => folder
             .ancestors()
             .filter(|dir| dir.join("Cargo.toml").is_file())
@@ -124,16 +125,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         write(&root, &[("split/package.json", r#"{"name": "@x/words"}"#), ("split/dist/words.wasm", "")]);
-        assert_eq!(last_build(&root.join("split")).unwrap(), root.join("split/dist/words.wasm"));
+        assert_eq!(last_build(&root.join("split"), None).unwrap(), root.join("split/dist/words.wasm"));
         write(&root, &[("split/package.json", r#"{"invoker": {"component": "out/a.wasm"}}"#)]);
-        let error = last_build(&root.join("split")).unwrap_err().to_string();
+        let error = last_build(&root.join("split"), None).unwrap_err().to_string();
         assert!(error.contains("is not built yet") && error.contains("out/a.wasm"), "{error}");
         assert!(error.contains("help: run `npm run build` in"), "{error}");
     }
 
     #[test]
+    fn a_rust_build_is_found_in_the_named_target_folder_or_the_workspace() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        write(&root, &[("Cargo.toml", "[workspace]\n"), ("split/Cargo.toml", "[package]\nname = \"word-split\"\n")]);
+        let (project, built) = (root.join("split"), "wasm32-wasip2/release/word_split.wasm");
+        let error = last_build(&project, None).unwrap_err().to_string();
+        assert!(error.contains("help: run `cargo build --release --target wasm32-wasip2` in"), "{error}");
+        write(&root.join("target"), &[(built, "")]);
+        assert_eq!(last_build(&project, None).unwrap(), root.join("target").join(built));
+        let other = root.join("elsewhere");
+        assert!(last_build(&project, Some(&other)).is_err());
+        write(&other, &[(built, "")]);
+        assert_eq!(last_build(&project, Some(&other)).unwrap(), other.join(built));
+    }
+
+    #[test]
     fn a_folder_without_project_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(last_build(dir.path()).unwrap_err().to_string().contains("neither a Cargo.toml nor a package.json"));
+        assert!(last_build(dir.path(), None).unwrap_err().to_string().contains("neither a Cargo.toml nor a package.json"));
     }
 }

@@ -151,9 +151,12 @@ mod tests {
             assert!(buffer.fill(&mut source).unwrap() > 0);
         }
         assert_eq!(buffer.offset(), 10 * CHUNK as u64 + 1);
-        while buffer.fill(&mut source).unwrap() > 0 {
+        loop {
             while let Some(line) = buffer.next_line() {
                 assert_eq!(line, b"y");
+            }
+            if buffer.fill(&mut source).unwrap() == 0 {
+                break;
             }
         }
         assert!(buffer.buffer.len() <= 4 * CHUNK, "{}", buffer.buffer.len());

@@ -8,7 +8,7 @@ use invoker_core::records::RecordRef;
 use invoker_host::log::{Commit, Committed, Log, Producer, TopicHandle, TopicPartition};
 
 use super::progress::InputProgress;
-use crate::error::{Error, Exit, chain};
+use crate::error::{Error, Exit};
 
 /// A transaction is ended at the first of these.
 const TRANSACTION_BYTES: usize = 2 << 20;
