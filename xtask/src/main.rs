@@ -1,2 +1,48 @@
-//! Developer automation.
-fn main() {}
+//! Developer automation: what a person or CI types as `cargo xtask …`.
+//!
+//! Owns the command line and nothing else; each command has its module. It is the first thing that a cold
+//! machine builds, so it depends on little and does its work through the tools that it provides.
+#![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
+
+mod cache;
+mod guests;
+mod process;
+mod project;
+mod provision;
+mod suite;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer automation for Invoker", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what building and testing need, one line each; print the commands where it cannot
+    Provision,
+    /// Build every example and test function into target/guests
+    Guests,
+    /// Run the whole suite, as CI does
+    Test {
+        /// Run this step alone; may be given several times
+        #[arg(long, value_name = "STEP", value_enum)]
+        only: Vec<suite::Step>,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let project = Project::open()?;
+    match arguments.command {
+        Command::Provision => provision::everything(&project),
+        Command::Guests => guests::build(&project).map(|_| ()),
+        Command::Test { only } => suite::run(&project, &only),
+    }
+}

@@ -1,6 +1,7 @@
 //! What can go wrong in the database, in words that say which directory and what to do.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why the database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -11,18 +12,27 @@ pub enum Error {
     )]
     InUse { dir: PathBuf, pid: String },
     #[error(
-        "data directory {dir:?} has format {found}, this version reads up to {known}: \
+        "data directory {dir:?} has format {found:?}, this version knows 1 to {known}: \
          it was written by a newer version; run that one or choose another directory"
     )]
     NewerFormat { dir: PathBuf, found: String, known: u32 },
-    #[error("{action} in data directory {path:?} failed")]
+    #[error("{dir:?} is not a data directory: it holds {name:?}; choose an empty or a new directory")]
+    NotOurs { dir: PathBuf, name: String },
+    #[error(
+        "cannot {action} in data directory {path:?}: the disk is full; \
+         free space there and start again, nothing acknowledged is lost"
+    )]
+    DiskFull { action: &'static str, path: PathBuf },
+    #[error("cannot {action} in data directory {path:?}")]
     Io {
         action: &'static str,
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
-    #[error("{action} in data directory {path:?} failed: it is damaged or not a data directory of ours")]
+    #[error(
+        "cannot {action} in data directory {path:?}: it is damaged; restore it or choose another directory"
+    )]
     Damaged {
         action: &'static str,
         path: PathBuf,
@@ -31,14 +41,35 @@ pub enum Error {
     },
     #[error(
         "data directory {path:?} takes no more writes: an earlier one failed, and what followed it might be lost; \
-         mend the cause and start again"
+         mend the cause (see the log) and start again"
     )]
     Poisoned { path: PathBuf },
+    #[error("a key has {bytes} bytes, it must have 1 to 65535")]
+    KeySize { bytes: usize },
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody changing anything.
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { action, path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    pub(super) fn engine(action: &'static str, path: &Path, error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => {
+                Self::io(action, path, source)
+            }
+            fjall::Error::Poisoned => Self::Poisoned { path: path.to_owned() },
+            other => Self::Damaged { action, path: path.to_owned(), source: Box::new(other) },
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything. Another process may end; all else
+    /// needs somebody.
     pub fn is_retryable(&self) -> bool {
-        false
+        matches!(self, Self::InUse { .. })
     }
 }

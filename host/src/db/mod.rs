@@ -13,10 +13,13 @@
 //! * **Iterators** are no snapshots: a key written or removed while one is under way may or may not be seen.
 
 mod batch;
+mod directory;
+mod disk;
 mod error;
 mod memory;
 mod space;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub use batch::Batch;
@@ -32,13 +35,25 @@ pub enum Sync {
     Later,
 }
 
-/// A database: cheap to clone, all clones are the same one.
+/// What `Sync::Now` outlives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A crash of the machine: the disk is synced.
+    #[default]
+    Commit,
+    /// A crash of the process only.
+    Process,
+}
+
+/// A database: cheap to clone, all clones are the same one. A directory is given up with the last clone, space and
+/// iterator.
 #[derive(Clone, Debug)]
 pub struct Database(Engine);
 
 #[derive(Clone, Debug)]
 enum Engine {
     Memory(Arc<memory::Memory>),
+    Disk(Arc<disk::Disk>),
 }
 
 impl Database {
@@ -47,25 +62,43 @@ impl Database {
         Self(Engine::Memory(Arc::default()))
     }
 
-    /// The space of this name, made where there is none.
+    /// Opens the data directory, or makes it. One process at a time can have it.
+    pub fn open(dir: &Path, durability: Durability) -> Result<Self, Error> {
+        Ok(Self(Engine::Disk(disk::Disk::open(dir, durability)?)))
+    }
+
+    /// The space of this name, made where there is none. A name is 1 to 255 bytes.
     pub fn space(&self, name: &str) -> Result<Space, Error> {
-        match &self.0 {
-            Engine::Memory(memory) => Ok(Space(space::Kind::Memory(memory.space(name)))),
-        }
+        self.make(name, false)
+    }
+
+    /// As `space`, laid out for values of many kilobytes: they are written once and not moved about with the keys.
+    pub fn space_of_large(&self, name: &str) -> Result<Space, Error> {
+        self.make(name, true)
+    }
+
+    fn make(&self, name: &str, large: bool) -> Result<Space, Error> {
+        Ok(Space(match &self.0 {
+            Engine::Memory(memory) => space::Kind::Memory(memory.space(name)),
+            Engine::Disk(disk) => space::Kind::Disk(disk.space(name, large)?),
+        }))
     }
 
     /// Whether what is written outlives the process.
     pub fn is_persistent(&self) -> bool {
-        match &self.0 {
-            Engine::Memory(_) => false,
-        }
+        matches!(self.0, Engine::Disk(_))
     }
 
     /// Takes a batch whose spaces are all of this database.
     pub fn write(&self, batch: Batch, sync: Sync) -> Result<(), Error> {
-        let _ = sync;
+        for change in &batch.changes {
+            if !(1..=usize::from(u16::MAX)).contains(&change.key.len()) {
+                return Err(Error::KeySize { bytes: change.key.len() });
+            }
+        }
         match &self.0 {
             Engine::Memory(memory) => memory.write(batch),
+            Engine::Disk(disk) => disk.write(batch, sync)?,
         }
         Ok(())
     }

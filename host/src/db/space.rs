@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Error;
-use super::memory;
+use super::{disk, memory};
 
 /// Bytes that are cheap to clone: short ones lie inside, long ones are shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,12 +58,14 @@ pub struct Space(pub(super) Kind);
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Memory(Arc<memory::Map>),
+    Disk(Arc<disk::Map>),
 }
 
 impl Space {
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Error> {
         match &self.0 {
             Kind::Memory(map) => Ok(map.get(key)),
+            Kind::Disk(map) => map.get(key),
         }
     }
 
@@ -80,6 +82,7 @@ impl Space {
     fn walk(&self, from: &[u8], to: Option<&[u8]>, falling: bool) -> Range {
         match &self.0 {
             Kind::Memory(map) => Range(Walk::Memory(memory::Walk::new(Arc::clone(map), from, to, falling))),
+            Kind::Disk(map) => Range(Walk::Disk(map.walk(from, to, falling))),
         }
     }
 }
@@ -91,6 +94,7 @@ pub struct Range(Walk);
 #[derive(Debug)]
 enum Walk {
     Memory(memory::Walk),
+    Disk(disk::Walk),
 }
 
 impl Iterator for Range {
@@ -99,6 +103,7 @@ impl Iterator for Range {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Walk::Memory(walk) => walk.next().map(Ok),
+            Walk::Disk(walk) => walk.next(),
         }
     }
 }

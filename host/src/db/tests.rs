@@ -57,6 +57,18 @@ fn ranges_are_in_byte_order(db: &Database) {
     assert_eq!(keys(space.range_rev(to, Some(to))), Vec::<Vec<u8>>::new());
 }
 
+fn refuses_keys_without_bytes(db: &Database) {
+    let space = db.space("keys").unwrap();
+    for bytes in [0, 65_536] {
+        let mut batch = Batch::new();
+        batch.put(&space, b"good", b"");
+        batch.put(&space, &vec![b'k'; bytes], b"");
+        let text = db.write(batch, Sync::Now).unwrap_err().to_string();
+        assert_eq!(text, format!("a key has {bytes} bytes, it must have 1 to 65535"));
+        assert_eq!(space.get(b"good").unwrap(), None);
+    }
+}
+
 macro_rules! facts {
     ($module:ident, $open:expr, $($fact:ident),* $(,)?) => {
         mod $module {
@@ -71,5 +83,79 @@ facts!(
     ((), Database::memory()),
     holds_what_is_put,
     the_later_change_of_a_key_counts,
-    ranges_are_in_byte_order
+    ranges_are_in_byte_order,
+    refuses_keys_without_bytes,
 );
+
+facts!(
+    disk,
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Database::open(dir.path(), Durability::Commit).unwrap();
+        (dir, db)
+    },
+    holds_what_is_put,
+    the_later_change_of_a_key_counts,
+    ranges_are_in_byte_order,
+    refuses_keys_without_bytes,
+);
+
+#[test]
+fn a_data_directory_keeps_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..3u8 {
+        let db = Database::open(dir.path(), Durability::Process).unwrap();
+        let (small, large) = (db.space("small").unwrap(), db.space_of_large("large").unwrap());
+        for earlier in 0..round {
+            assert_eq!(small.get(&[earlier]).unwrap().as_deref(), Some(&[earlier][..]));
+            assert_eq!(large.get(&[earlier]).unwrap().as_deref(), Some(&vec![earlier; 100_000][..]));
+        }
+        let mut batch = Batch::new();
+        batch.put(&small, &[round], &[round]);
+        batch.put_value(&large, &[round], vec![round; 100_000].into());
+        db.write(batch, Sync::Now).unwrap();
+    }
+}
+
+#[test]
+fn a_second_opening_names_the_process_that_has_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Database::open(dir.path(), Durability::Commit).unwrap();
+    let error = Database::open(dir.path(), Durability::Commit).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&format!("is in use by process {}: ", std::process::id())), "{text}");
+    assert!(error.is_retryable());
+    drop(first);
+    Database::open(dir.path(), Durability::Commit).unwrap();
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Database::open(dir.path(), Durability::Commit).unwrap());
+    std::fs::write(dir.path().join("format"), "7\n").unwrap();
+    let text = Database::open(dir.path(), Durability::Commit).unwrap_err().to_string();
+    assert!(
+        text.contains("has format \"7\", this version knows 1 to 1: it was written by a newer"),
+        "{text}"
+    );
+}
+
+#[test]
+fn somebody_elses_directory_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "precious").unwrap();
+    let text = Database::open(dir.path(), Durability::Commit).unwrap_err().to_string();
+    assert!(text.contains("is not a data directory: it holds \"thesis.txt\""), "{text}");
+    assert_eq!(std::fs::read(dir.path().join("thesis.txt")).unwrap(), b"precious");
+}
+
+#[test]
+fn an_unfinished_first_start_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Database::open(dir.path(), Durability::Commit).unwrap());
+    std::fs::remove_file(dir.path().join("format")).unwrap();
+    std::fs::remove_file(dir.path().join("db").join("version")).unwrap();
+    drop(Database::open(dir.path(), Durability::Commit).unwrap());
+    Database::open(dir.path(), Durability::Commit).unwrap();
+}

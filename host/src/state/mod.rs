@@ -15,6 +15,10 @@
 //!   that relies on it. A store that may lose acknowledged writes must show it: `applied` then names an older id.
 //! * **Clock**: the store never looks at one. Expiry times are compared with the `now` that the caller gives.
 
+pub mod cache;
+
+use std::fmt;
+
 use invoker_core::commit::{CommitId, Token};
 use invoker_core::records::Column;
 
@@ -26,6 +30,12 @@ pub struct Scope {
     pub deployment: String,
     pub entity: String,
     pub partition: u32,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}[{}]", self.deployment, self.entity, self.partition)
+    }
 }
 
 /// Changes of one commit, in columns; row i is one change. Within one `Changes` an address occurs once.

@@ -1,0 +1,101 @@
+//! What each step runs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::Step;
+use super::count::Count;
+use crate::project::{Network, Project};
+use crate::provision::deny;
+use crate::{guests, process, provision};
+
+/// The steps of one run, and the tests they have run so far.
+#[derive(Debug)]
+pub(super) struct Checks<'a> {
+    project: &'a Project,
+    network: Network,
+    count: Count,
+}
+
+impl<'a> Checks<'a> {
+    pub(super) fn new(project: &'a Project, network: Network) -> Self {
+        Self { project, network, count: Count::default() }
+    }
+
+    pub(super) fn count(&self) -> Count {
+        self.count
+    }
+
+    pub(super) fn run(&mut self, step: Step) -> Result<()> {
+        match step {
+            Step::Format => self.each_workspace(|cargo| cargo.args(["fmt", "--all", "--check"])),
+            Step::Provision => provision::everything(self.project),
+            Step::Guests => guests::build(self.project).map(drop),
+            Step::Clippy => self.each_workspace(|cargo| {
+                cargo.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
+            }),
+            Step::Tests => self.tests(self.project.root().to_path_buf()),
+            Step::GuestTests => {
+                self.project.guest_workspaces().into_iter().try_for_each(|workspace| self.tests(workspace))
+            }
+            Step::Docs => process::shown(
+                self.cargo(self.project.root())
+                    .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+                    .env("RUSTDOCFLAGS", "-Dwarnings"),
+            ),
+            Step::Deny => self.deny(),
+        }
+    }
+
+    fn tests(&mut self, workspace: PathBuf) -> Result<()> {
+        let mut cargo = self.cargo(&workspace);
+        cargo.args(["test", "--workspace", "--no-fail-fast"]);
+        let before = self.count;
+        let outcome = process::lines(&mut cargo, |line| {
+            println!("{line}");
+            self.count += Count::of(line);
+        });
+        outcome?;
+        ensure!(self.count != before, "no test ran in '{}'", workspace.display());
+        Ok(())
+    }
+
+    fn deny(&self) -> Result<()> {
+        let program = deny::provide(self.project)?.thing;
+        let configuration = self.project.root().join("deny.toml");
+        for workspace in self.workspaces() {
+            let mut command = Command::new(&program);
+            command.current_dir(&workspace).arg("--locked");
+            if self.network == Network::Unreachable {
+                command.arg("--offline");
+            }
+            command.args(["check", "--config"]).arg(&configuration).args(["licenses", "bans", "sources"]);
+            process::shown(&mut command)?;
+        }
+        Ok(())
+    }
+
+    fn workspaces(&self) -> Vec<PathBuf> {
+        let mut all = vec![self.project.root().to_path_buf()];
+        all.extend(self.project.guest_workspaces());
+        all
+    }
+
+    fn each_workspace(&self, arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+        self.workspaces()
+            .iter()
+            .try_for_each(|workspace| process::shown(arguments(&mut self.cargo(workspace))))
+    }
+
+    /// Cargo in `workspace`. All share one target folder: what two of them depend on is compiled once.
+    fn cargo(&self, workspace: &Path) -> Command {
+        let mut cargo = self.project.cargo();
+        cargo.current_dir(workspace).env("CARGO_TARGET_DIR", self.project.target());
+        if self.network == Network::Unreachable {
+            cargo.env("CARGO_NET_OFFLINE", "true");
+        }
+        cargo
+    }
+}
