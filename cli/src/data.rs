@@ -42,13 +42,13 @@ impl Data {
     /// Opens a data directory that a run has made.
     pub fn existing(dir: &Path) -> Result<Self, Error> {
         let what = format!("cannot open data directory {:?}", dir.display().to_string());
-        if !dir.exists() {
+        let mut entries = dir.read_dir().map_err(|error| {
             let help = "check the path; `invoker run topology.yaml --data DIR` makes one";
-            return Err(Error::new(Exit::Data, what, "it does not exist", help));
-        }
-        if !Database::is_at(dir) {
+            Error::new(Exit::Data, &what, error, help)
+        })?;
+        if entries.next().is_none() {
             let help = "give the directory that was the --data of a run";
-            return Err(Error::new(Exit::Data, what, "no run has kept its data there", help));
+            return Err(Error::new(Exit::Data, what, "it is empty: no run has kept its data there", help));
         }
         Self::open(dir, db::Durability::Commit)
     }
@@ -57,18 +57,24 @@ impl Data {
 const MEND: &str = "start again; if it stays, use another --data directory";
 
 fn database_failed(dir: &Path, error: &db::Error) -> Error {
-    let what = format!("cannot open data directory {:?}", dir.display().to_string());
-    match error {
-        db::Error::InUse { pid, .. } => {
-            let why = format!("process {pid} has it open, and only one may");
-            Error::new(Exit::Data, what, why, "wait for that process or stop it, or use another --data directory")
+    let (why, help) = match error {
+        db::Error::InUse { pid, .. } => (
+            format!("process {pid} has it open, and only one may"),
+            "wait for that process or end it, or use another --data directory",
+        ),
+        db::Error::NewerFormat { found, known, .. } => (
+            format!("it has format {found:?}, and this version reads up to {known}"),
+            "use the newer invoker that wrote it, or another --data directory",
+        ),
+        db::Error::NotOurs { name, .. } => {
+            (format!("it holds {name:?}, which no run has put there"), "give an empty or a new directory")
         }
-        db::Error::NewerFormat { found, known, .. } => {
-            let why = format!("it has format {found}, and this version reads up to {known}");
-            Error::new(Exit::Data, what, why, "use the newer invoker that wrote it, or another --data directory")
+        db::Error::DiskFull { .. } => {
+            ("the disk is full".to_owned(), "make room and start again; nothing that was committed is lost")
         }
-        other => Error::new(Exit::Data, what, chain(other), "check the directory and the disk it is on"),
-    }
+        other => (chain(other), "check the directory and the disk it is on"),
+    };
+    Error::new(Exit::Data, format!("cannot open data directory {:?}", dir.display().to_string()), why, help)
 }
 
 /// The log could not do something: `what`, in the user's words.
