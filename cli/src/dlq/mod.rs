@@ -2,6 +2,8 @@
 
 mod letter;
 mod replayed;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,8 @@
 //! cut: its tail may come again. Owns cursors and files; formats are `records`' affair.
 
 mod cursor;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Write};
