@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
 mod cache;
+mod demo;
 mod guests;
 mod process;
 mod project;
@@ -25,6 +26,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Count the words of real text with the command, and check every count
+    Demo(demo::Options),
     /// Install what building and testing need, one line each; print the commands where it cannot
     Provision,
     /// Build every example and test function into target/guests
@@ -41,6 +44,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let project = Project::open()?;
     match arguments.command {
+        Command::Demo(options) => demo::run(&project, &options),
         Command::Provision => provision::everything(&project),
         Command::Guests => guests::build(&project).map(|_| ()),
         Command::Test { only } => suite::run(&project, &only),

@@ -18,6 +18,7 @@ pub(crate) struct Project {
     root: PathBuf,
     cargo: PathBuf,
     target: PathBuf,
+    cargo_home: PathBuf,
     cache: Cache,
 }
 
@@ -34,11 +35,16 @@ impl Project {
             Some(folder) => std::path::absolute(folder).context("resolve INVOKER_CACHE")?,
             None => user_cache.context("find a cache folder: set INVOKER_CACHE or HOME")?.join("invoker"),
         };
+        let cargo_home = env::var_os("CARGO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.map(|home| home.join(".cargo")))
+            .context("find Cargo's folder: set CARGO_HOME or HOME")?;
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         Ok(Self {
             cargo: env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             target: std::path::absolute(target).context("resolve CARGO_TARGET_DIR")?,
             cache: Cache::at(cache),
+            cargo_home,
             root,
         })
     }
@@ -49,6 +55,11 @@ impl Project {
 
     pub(crate) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// Cargo's own folder, with the crates that it has downloaded.
+    pub(crate) fn cargo_home(&self) -> &Path {
+        &self.cargo_home
     }
 
     /// Cargo's target folder for native code.

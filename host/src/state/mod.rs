@@ -16,6 +16,9 @@
 //! * **Clock**: the store never looks at one. Expiry times are compared with the `now` that the caller gives.
 
 pub mod cache;
+mod embedded;
+
+pub use embedded::{EmbeddedState, Journal};
 
 use std::fmt;
 
@@ -59,7 +62,7 @@ pub struct Changes {
 pub type Next = Vec<u64>;
 
 /// What the state stands at: the last promoted commit and the input positions that belong to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Applied {
     pub id: CommitId,
     pub next: Next,
@@ -172,6 +175,14 @@ pub struct Meta {
     pub versions: std::collections::BTreeMap<String, u32>,
 }
 
+/// How far a sweep came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub removed: usize,
+    /// Everything was looked at once; the next sweep begins anew.
+    pub at_end: bool,
+}
+
 /// Why a store could not answer. Refusals are answers, not errors.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -241,4 +252,10 @@ pub trait StateStore: Send + Sync {
     fn set_meta(&self, scope: &Scope, token: Token, meta: &Meta) -> Result<Answer, Error>;
     /// Scopes that hold anything, for tools.
     fn scopes(&self) -> Result<Vec<Scope>, Error>;
+    /// Removes values whose expiry lies before `before`, which must lie behind every clock in use by a good margin.
+    /// Looks at `rows` values at most and goes on from there next time; one who does not own the scope removes nothing.
+    /// A store that needs no sweeping is always at the end.
+    fn sweep(&self, _scope: &Scope, _token: Token, _before: i64, _rows: usize) -> Result<Swept, Error> {
+        Ok(Swept { removed: 0, at_end: true })
+    }
 }

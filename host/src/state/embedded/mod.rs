@@ -1,0 +1,303 @@
+//! Keyed state in the embedded database.
+//!
+//! Owns: the [`StateStore`] over [`Database`], from the delivery protocol's steps to the layout of keys. Knows nothing
+//! of the log, except that it may share its journal.
+//!
+//! * **Order**: each scope has a lock; steps and reads of one scope take effect one after another.
+//! * **Atomic**: a step is computed first and written as one batch, so that a crash leaves it done or not begun.
+//! * **Durability** depends on the [`Journal`]. On a shared one, nothing here syncs: batches take effect in one order,
+//!   a crash takes away a tail of it, and the log's commit, which follows a stage and is synced, takes the stage with
+//!   it to disk. On a journal of its own each step that a commit of the log may rely on is synced before it answers; a
+//!   promotion alone is not, for what it promoted still waits beside the state.
+//! * **Pending changes** are kept in memory too, so that promoting them reads nothing back.
+
+mod control;
+mod layout;
+mod read;
+mod rows;
+mod scopes;
+mod sweep;
+
+use std::collections::HashMap;
+
+use invoker_core::commit::{CommitId, Token};
+
+use super::{
+    Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take, Values,
+};
+use crate::db::{self, Batch, Database, Space, Sync, Value};
+use control::{Control, FORMAT, Step};
+use scopes::Scopes;
+
+/// Whose journal the database writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// The embedded log's too: its synced commits make everything before them durable.
+    Shared,
+    /// This state's alone: what must be durable is synced here.
+    Own,
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct EmbeddedState {
+    db: Database,
+    live: Space,
+    pending: Space,
+    control: Space,
+    journal: Journal,
+    scopes: Scopes,
+}
+
+/// A scope in memory.
+#[derive(Debug, Default)]
+struct Open {
+    control: Control,
+    /// Rows of pending stages by their place; those staged by an earlier process are in the database only.
+    rows: HashMap<u64, Value>,
+    /// Where the next sweep goes on.
+    swept_to: Vec<u8>,
+}
+
+fn failed(action: &'static str) -> impl FnOnce(db::Error) -> Error {
+    move |source| Error::Backend { action, retryable: source.is_retryable(), source: Box::new(source) }
+}
+
+fn damaged(scope: &Scope, what: impl Into<String>) -> Error {
+    Error::Damaged { scope: scope.to_string(), what: what.into() }
+}
+
+impl EmbeddedState {
+    /// Reads the record of every scope; one that a newer version wrote is refused.
+    pub fn open(db: Database, journal: Journal) -> Result<Self, Error> {
+        let space = |name: &str| db.space(name).map_err(failed("open the state"));
+        let (live, pending, control) =
+            (space("state.live")?, space("state.pending")?, space("state.control")?);
+        let scopes = Scopes::load(&control)?;
+        Ok(Self { db, live, pending, control, journal, scopes })
+    }
+
+    /// Writes a step and makes it the scope's present.
+    fn write(
+        &self,
+        scope: &Scope,
+        open: &mut Open,
+        control: Control,
+        mut batch: Batch,
+        relied_on: bool,
+    ) -> Result<(), Error> {
+        let record = control.encode().map_err(|error| damaged(scope, error.to_string()))?;
+        batch.put(&self.control, &layout::control_key(scope), &record);
+        let sync = if relied_on && self.journal == Journal::Own { Sync::Now } else { Sync::Later };
+        self.db.write(batch, sync).map_err(failed("write state"))?;
+        open.control = control;
+        Ok(())
+    }
+
+    /// Writes what a step promotes and drops, with `added` rows for the newest pending stage.
+    fn write_step(
+        &self,
+        scope: &Scope,
+        open: &mut Open,
+        step: Step,
+        added: Option<Vec<u8>>,
+        relied_on: bool,
+    ) -> Result<(), Error> {
+        let Step { control, promoted, dropped } = step;
+        let mut batch = Batch::new();
+        for &place in &promoted {
+            let rows = self.rows(scope, open, place)?;
+            rows::promote(&rows, &self.live, &mut batch)
+                .ok_or_else(|| damaged(scope, format!("the rows of pending stage {place} cannot be read")))?;
+        }
+        for &place in promoted.iter().chain(&dropped) {
+            batch.remove(&self.pending, &layout::pending_key(control.number, place));
+        }
+        let added = added.zip(control.pending.last()).map(|(rows, newest)| (newest.place, Value::from(rows)));
+        if let Some((place, rows)) = &added {
+            batch.put_value(&self.pending, &layout::pending_key(control.number, *place), rows.clone());
+        }
+        self.write(scope, open, control, batch, relied_on)?;
+        promoted.iter().chain(&dropped).for_each(|place| {
+            open.rows.remove(place);
+        });
+        open.rows.extend(added);
+        Ok(())
+    }
+
+    fn rows(&self, scope: &Scope, open: &Open, place: u64) -> Result<Value, Error> {
+        if let Some(rows) = open.rows.get(&place) {
+            return Ok(rows.clone());
+        }
+        let key = layout::pending_key(open.control.number, place);
+        let rows = self.pending.get(&key).map_err(failed("read pending changes"))?;
+        rows.ok_or_else(|| damaged(scope, format!("the rows of pending stage {place} are missing")))
+    }
+
+    fn stage_one(&self, stage: &Stage<'_>) -> Result<Answer, Error> {
+        let open = self.scopes.get(stage.scope);
+        let mut open = scopes::lock(&open);
+        match open.control.stage(stage) {
+            Err(answer) => Ok(answer),
+            Ok(mut step) => {
+                let rows = rows::encode(&mut step.control, stage.changes);
+                self.write_step(stage.scope, &mut open, step, Some(rows), true)?;
+                Ok(Answer::Ok)
+            }
+        }
+    }
+
+    fn promote_one(&self, scope: &Scope, token: Token, committed: CommitId) -> Result<Answer, Error> {
+        let open = self.scopes.get(scope);
+        let mut open = scopes::lock(&open);
+        match open.control.promote(token, committed) {
+            Err(answer) => Ok(answer),
+            Ok(step) => {
+                self.write_step(scope, &mut open, step, None, false)?;
+                Ok(Answer::Ok)
+            }
+        }
+    }
+
+    fn apply_one(&self, apply: &Apply<'_>) -> Result<Answer, Error> {
+        let open = self.scopes.get(apply.scope);
+        let mut open = scopes::lock(&open);
+        match open.control.apply(apply) {
+            Err(answer) => Ok(answer),
+            Ok(mut control) => {
+                let mut batch = Batch::new();
+                let rows = rows::encode(&mut control, apply.changes);
+                rows::promote(&rows, &self.live, &mut batch)
+                    .ok_or_else(|| damaged(apply.scope, "the changes to apply cannot be laid out"))?;
+                self.write(apply.scope, &mut open, control, batch, true)?;
+                Ok(Answer::Ok)
+            }
+        }
+    }
+
+    /// A step that changes nothing but the scope's record. `None` = refused.
+    fn update(
+        &self,
+        scope: &Scope,
+        decide: impl FnOnce(&Control) -> Option<Control>,
+    ) -> Result<Answer, Error> {
+        let open = self.scopes.get(scope);
+        let mut open = scopes::lock(&open);
+        let Some(control) = decide(&open.control) else { return Ok(Answer::Refused) };
+        self.write(scope, &mut open, control, Batch::new(), true)?;
+        Ok(Answer::Ok)
+    }
+}
+
+impl StateStore for EmbeddedState {
+    fn owner(&self, scope: &Scope) -> Result<Option<Token>, Error> {
+        Ok(scopes::lock(&self.scopes.get(scope)).control.owner)
+    }
+
+    fn take(
+        &self,
+        scope: &Scope,
+        nonce: u64,
+        transactional_id: &str,
+        seen: Option<Token>,
+    ) -> Result<Take, Error> {
+        let open = self.scopes.get(scope);
+        let mut open = scopes::lock(&open);
+        if open.control.owner.is_none_or(|owner| owner.nonce != nonce) {
+            let Some(mut control) = open.control.take(nonce, transactional_id, seen) else {
+                return Ok(Take::Moved);
+            };
+            if control.number == 0 {
+                control.number = self.scopes.next_number();
+            }
+            self.write(scope, &mut open, control, Batch::new(), true)?;
+        }
+        let control = &open.control;
+        Ok(match control.owner {
+            None => Take::Moved,
+            Some(token) => Take::Taken {
+                token,
+                old_ids: control.old_ids.clone(),
+                pending: control.pending.iter().map(|pending| pending.id).collect(),
+                applied: control.applied.clone(),
+            },
+        })
+    }
+
+    fn raise(&self, scope: &Scope, token: Token, epoch: u64) -> Result<Answer, Error> {
+        self.update(scope, |control| {
+            let mut next = (control.check(token) == Answer::Ok).then(|| control.clone())?;
+            next.owner = Some(Token { epoch, ..token });
+            Some(next)
+        })
+    }
+
+    fn finish(
+        &self,
+        scope: &Scope,
+        token: Token,
+        committed: Option<CommitId>,
+    ) -> Result<Option<Option<Applied>>, Error> {
+        let open = self.scopes.get(scope);
+        let mut open = scopes::lock(&open);
+        let Some(step) = open.control.finish(token, committed) else { return Ok(None) };
+        self.write_step(scope, &mut open, step, None, true)?;
+        Ok(Some(open.control.applied.clone()))
+    }
+
+    fn stage(&self, stages: &[Stage<'_>]) -> Result<Vec<Answer>, Error> {
+        stages.iter().map(|stage| self.stage_one(stage)).collect()
+    }
+
+    fn promote(&self, promotes: &[(&Scope, Token, CommitId)]) -> Result<Vec<Answer>, Error> {
+        promotes.iter().map(|&(scope, token, committed)| self.promote_one(scope, token, committed)).collect()
+    }
+
+    fn check(&self, checks: &[(&Scope, Token)]) -> Result<Vec<Answer>, Error> {
+        let check =
+            |&(scope, token): &(&Scope, Token)| scopes::lock(&self.scopes.get(scope)).control.check(token);
+        Ok(checks.iter().map(check).collect())
+    }
+
+    fn apply(&self, applies: &[Apply<'_>]) -> Result<Vec<Answer>, Error> {
+        applies.iter().map(|apply| self.apply_one(apply)).collect()
+    }
+
+    fn release(&self, scope: &Scope, token: Token) -> Result<Answer, Error> {
+        self.update(scope, |control| control.release(token))
+    }
+
+    fn read(&self, reads: &[Read<'_>]) -> Result<Vec<Values>, Error> {
+        reads.iter().map(|read| self.read_one(read)).collect()
+    }
+
+    fn scan(&self, scan: Scan<'_>) -> Result<Page, Error> {
+        self.scan_page(scan)
+    }
+
+    fn meta(&self, scope: &Scope) -> Result<Option<Meta>, Error> {
+        let meta = scopes::lock(&self.scopes.get(scope)).control.meta.clone();
+        match meta {
+            Some(meta) if meta.format > FORMAT.into() => {
+                Err(Error::NewerFormat { scope: scope.to_string(), found: meta.format, known: FORMAT.into() })
+            }
+            meta => Ok(meta),
+        }
+    }
+
+    fn set_meta(&self, scope: &Scope, token: Token, meta: &Meta) -> Result<Answer, Error> {
+        self.update(scope, |control| {
+            let mut next = (control.check(token) == Answer::Ok).then(|| control.clone())?;
+            next.meta = Some(meta.clone());
+            Some(next)
+        })
+    }
+
+    fn scopes(&self) -> Result<Vec<Scope>, Error> {
+        Ok(self.scopes.taken())
+    }
+
+    fn sweep(&self, scope: &Scope, token: Token, before: i64, rows: usize) -> Result<Swept, Error> {
+        self.sweep_rows(scope, token, before, rows)
+    }
+}
