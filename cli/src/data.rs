@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use invoker_host::db::{self, Database};
 use invoker_host::log::{self, EmbeddedLog, Log};
-use invoker_host::state::{EmbeddedState, StateStore};
+use invoker_host::state::{EmbeddedState, Journal, StateStore};
 
 use crate::error::{Error, Exit, chain};
 
@@ -29,7 +29,7 @@ impl Data {
     pub fn over(database: Database) -> Result<Self, Error> {
         let log = EmbeddedLog::open(database.clone(), log::EmbeddedOptions::default())
             .map_err(|error| log_failed("cannot open the log", &error))?;
-        let state = EmbeddedState::open(database.clone())
+        let state = EmbeddedState::open(database.clone(), Journal::Shared)
             .map_err(|error| Error::new(Exit::Data, "cannot open the state", chain(&error), MEND))?;
         Ok(Self { database, log: Arc::new(log), state: Arc::new(state) })
     }

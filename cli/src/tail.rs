@@ -47,7 +47,7 @@ impl FromStr for From {
 }
 
 impl From {
-    fn offset(self, source: &dyn Source, place: &TopicPartition) -> Result<u64, Error> {
+    fn offset(self, log: &dyn Log, source: &dyn Source, place: &TopicPartition) -> Result<u64, Error> {
         let failed = |error| log_failed(&format!("cannot read topic {:?}", place.topic), &error);
         let (start, end) = source.bounds(place).map_err(failed)?;
         Ok(match self {
@@ -55,8 +55,27 @@ impl From {
             Self::End => end,
             Self::Offset(offset) => offset,
             Self::Time(time) => source.offset_for_time(place, time).map_err(failed)?,
-            Self::Last(count) => end.saturating_sub(count),
+            Self::Last(count) => last(log, place, (start, end), count)?,
         })
+    }
+}
+
+/// The offset of the record so many in front of the end. Some offsets hold no record, so it is looked for.
+fn last(log: &dyn Log, place: &TopicPartition, (start, end): (u64, u64), count: u64) -> Result<u64, Error> {
+    let mut window = count.saturating_mul(2).saturating_add(64);
+    loop {
+        let from = end.saturating_sub(window).max(start);
+        let mut offsets = Vec::new();
+        reader::read(log, place, from, |meta, _| {
+            offsets.push(meta.offset);
+            Ok(true)
+        })?;
+        let skip = (offsets.len() as u64).checked_sub(count);
+        match skip {
+            Some(skip) => return Ok(offsets.get(skip as usize).copied().unwrap_or(end)),
+            None if from == start => return Ok(start),
+            None => window = window.saturating_mul(4),
+        }
     }
 }
 
@@ -73,7 +92,7 @@ pub fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Result<(),
     let mut left = args.limit.unwrap_or(u64::MAX);
     for partition in (0..topic.partitions).filter(|&p| args.partition.is_none_or(|wanted| wanted == p)) {
         let place = TopicPartition { topic: topic.name.clone(), partition };
-        let from = from.offset(&*source, &place)?;
+        let from = from.offset(log, &*source, &place)?;
         reader::read(log, &place, from, |meta, record| {
             if left == 0 || printer.is_closed() {
                 return Ok(false);

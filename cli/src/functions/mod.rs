@@ -5,7 +5,7 @@ mod project;
 
 use std::path::{Path, PathBuf};
 
-use invoker_engine::{Engine, Function, LoadError};
+use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
 
 use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
@@ -33,6 +33,18 @@ pub fn locate(reference: &str, folder: &Path, environment: &Environment) -> Resu
 fn last_part(reference: &str) -> &str {
     let name = reference.rsplit('/').next().unwrap_or(reference);
     name.split(['@', ':']).next().unwrap_or(name)
+}
+
+/// An engine that keeps compiled code in the user's cache.
+pub fn engine(environment: &Environment) -> Result<Engine, Error> {
+    let options = EngineOptions { cache_dir: environment.code_cache.clone(), ..EngineOptions::default() };
+    Engine::new(options).map_err(|error| match &error {
+        EngineError::Cache { .. } => {
+            let help = "mend the folder, or name another with INVOKER_CACHE";
+            Error::new(Exit::File, "cannot open the cache of compiled functions", chain(&error), help)
+        }
+        _ => Error::internal("cannot start the WebAssembly engine", chain(&error)),
+    })
 }
 
 /// Reads and loads a component.
