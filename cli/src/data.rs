@@ -14,6 +14,7 @@ use crate::error::{Error, Exit, chain};
 #[derive(Clone)]
 pub struct Data {
     pub database: Database,
+    embedded: EmbeddedLog,
     pub log: Arc<dyn Log>,
     pub state: Arc<dyn StateStore>,
 }
@@ -31,7 +32,12 @@ impl Data {
             .map_err(|error| log_failed("cannot open the log", &error))?;
         let state = EmbeddedState::open(database.clone(), Journal::Shared)
             .map_err(|error| Error::new(Exit::Data, "cannot open the state", chain(&error), MEND))?;
-        Ok(Self { database, log: Arc::new(log), state: Arc::new(state) })
+        Ok(Self { database, log: Arc::new(log.clone()), embedded: log, state: Arc::new(state) })
+    }
+
+    /// Says that a group will read a topic: a log in memory keeps records for it from the first one on.
+    pub fn expect_reader(&self, group: &str, topic: &str) {
+        self.embedded.expect_group(group, topic);
     }
 
     /// Opens or makes the data directory of a run.
@@ -86,4 +92,17 @@ pub fn log_failed(what: &str, error: &log::Error) -> Error {
         _ => MEND,
     };
     Error::new(Exit::Data, what, chain(error), help)
+}
+
+/// A transaction did not end well: what could not be done because of it.
+pub fn not_committed(what: impl Into<String>, outcome: log::Commit) -> Error {
+    let (why, help) = match outcome {
+        log::Commit::Unknown => (
+            "writing to the disk failed, and the log takes nothing more",
+            "mend the cause (the line above names it) and start again: nothing that was committed is lost",
+        ),
+        log::Commit::Fenced => ("another producer took its place", "start again"),
+        log::Commit::Aborted | log::Commit::Committed => ("the transaction was aborted", "start again"),
+    };
+    Error::new(Exit::Data, what, why, help)
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use self::letter::Letter;
 use self::replayed::Replayed;
 use crate::args::DlqArgs;
-use crate::data::log_failed;
+use crate::data::{log_failed, not_committed};
 use crate::deployments::Deployment;
 use crate::error::{Error, Exit, counted};
 use crate::print::Printer;
@@ -180,8 +180,8 @@ impl Sender {
                 Ok(())
             }
             other => {
-                let why = format!("the transaction ended as {other:?}; {} were sent before it", self.sent);
-                Err(Error::new(Exit::Data, "cannot send dead letters back", why, "run it again"))
+                let what = format!("cannot send dead letters back ({} were sent before)", self.sent);
+                Err(not_committed(what, other))
             }
         }
     }

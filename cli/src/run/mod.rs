@@ -12,11 +12,12 @@ pub mod snapshot;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use invoker_host::db::{self, Database};
-use invoker_host::{Backends, Host};
+use invoker_host::log::Log;
+use invoker_host::{Backends, Host, HostStatus, PartitionState};
 use serde_json::json;
 
 pub use display::Screen;
@@ -28,7 +29,7 @@ use self::interrupt::Interrupt;
 use self::sink::{Output, OutputProgress, OutputState, OutputTarget, Sink};
 use self::snapshot::Snapshot;
 use crate::args::{Durability, Format, RunArgs, TopicPlace};
-use crate::data::Data;
+use crate::data::{Data, log_failed};
 use crate::deployments;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, counted};
@@ -37,6 +38,10 @@ use crate::records::{OutputFormat, is_json_lines};
 
 /// How often the run is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
+/// How long nothing must move before inputs that a stopped partition holds back are given up.
+const STUCK: Duration = Duration::from_secs(1);
+/// How often the log is asked whether it still takes anything.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the host may take to end once everything is asked to.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -130,8 +135,13 @@ struct Running {
     inputs: Vec<Arc<InputProgress>>,
     outputs: Vec<Arc<OutputProgress>>,
     drain: Drain,
-    /// Tells inputs to end.
-    stop: Arc<AtomicBool>,
+    /// What inputs share with this.
+    context: FeedContext,
+    stuck: Option<Instant>,
+    /// When the log was last asked whether it still takes anything.
+    probed: Instant,
+    /// Why the log takes nothing more.
+    log_error: Option<Error>,
     interrupt: Interrupt,
     follow: bool,
     kept: bool,
@@ -155,24 +165,27 @@ impl Running {
         };
         let kept = args.data.is_some();
         plan.create_topics(&*data.log)?;
+        for (group, topic) in plan.readers() {
+            data.expect_reader(&group, topic);
+        }
         deployments::save(&data.database, &plan.deployment())?;
         greet(&display, args, plan, &inputs);
         let deployment = plan.document.deployment.as_str();
         let sinks = outputs.iter().enumerate();
         let sinks: Vec<Sink> = sinks
-            .map(|(number, output)| Sink::start(number, output, &data.log, deployment, kept))
+            .map(|(number, output)| Sink::start(number, output, &data, deployment))
             .collect::<Result<_, _>>()?;
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
         let host = Host::start(plan.document.clone(), plan.functions.clone(), backends)
             .map_err(|error| plan.start_failed(&error))?;
-        let stop = Arc::new(AtomicBool::new(false));
         let context = FeedContext {
             log: Arc::clone(&data.log),
             deployment: deployment.to_owned(),
             keep: kept,
             follow: args.follow,
-            consumed: plan.consumed_topics(),
-            stop: Arc::clone(&stop),
+            consumed: plan.readers().map(|(_, topic)| topic).chain(outputs.iter().map(|o| &o.topic)).cloned().collect(),
+            behind: Arc::default(),
+            stop: Arc::default(),
         };
         let feeds = inputs.into_iter().enumerate();
         let feeds: Vec<Feed> = feeds
@@ -185,7 +198,10 @@ impl Running {
             outputs: sinks.iter().map(|sink| Arc::clone(&sink.progress)).collect(),
             feeds,
             sinks,
-            stop,
+            context,
+            stuck: None,
+            probed: started,
+            log_error: None,
             interrupt,
             follow: args.follow,
             kept,
@@ -197,37 +213,53 @@ impl Running {
     /// Waits until there is nothing left to do, or no use in going on.
     fn watch(&mut self) -> Ending {
         loop {
-            if self.interrupt.asked() && !self.stop.swap(true, Ordering::Relaxed) {
+            if self.interrupt.asked() && !self.context.stop.swap(true, Ordering::Relaxed) {
                 let text = "ending: inputs are closed, what was read is finished (Ctrl-C again quits at once)";
                 self.display.say("ending", text, json!({}));
             }
             if let Some(ending) = self.broken() {
-                self.stop.store(true, Ordering::Relaxed);
+                self.context.stop.store(true, Ordering::Relaxed);
                 return ending;
             }
-            let (host, inputs, outputs) = (&self.host, &self.inputs, &self.outputs);
-            self.display.tick(|| Snapshot::take(inputs, host.status(), outputs), self.started);
-            if (!self.follow || self.stop.load(Ordering::Relaxed)) && self.is_drained() {
+            let status = self.host.status();
+            self.context.behind.store(behind(&status), Ordering::Relaxed);
+            if (!self.follow || self.context.stop.load(Ordering::Relaxed)) && self.is_drained(&status) {
                 return Ending::Drained;
             }
+            let (inputs, outputs) = (&self.inputs, &self.outputs);
+            self.display.tick(|| Snapshot::take(inputs, status, outputs), self.started);
             std::thread::sleep(GLANCE);
         }
     }
 
     /// Inputs at their end, or held back for ever by a partition that stopped, and everything processed that can be.
-    fn is_drained(&self) -> bool {
-        let is_reading = |feed: &Feed| !feed.is_finished() && feed.progress.state() != InputState::HeldBack;
-        if self.feeds.iter().any(is_reading) {
-            return false;
-        }
-        let status = self.host.status();
-        // An entity's end is read after its status; an error here shows in the entity itself.
-        let settled = self.drain.is_settled(&status).unwrap_or(false);
+    fn is_drained(&mut self, status: &HostStatus) -> bool {
+        // The status was taken before this look at the inputs: what they wrote in between is behind the committed
+        // positions in it, so that it cannot pass for settled. A log that cannot tell its ends is seen by the probe.
         let all_ended = self.feeds.iter().all(Feed::is_finished);
-        settled && (all_ended || Snapshot { status, ..Snapshot::default() }.stopped().next().is_some())
+        if all_ended {
+            return self.drain.is_settled(status).unwrap_or(false);
+        }
+        let held_back = |feed: &Feed| feed.is_finished() || feed.progress.state() == InputState::HeldBack;
+        let stuck = self.feeds.iter().all(held_back)
+            && snapshot::stopped(status).next().is_some()
+            && self.context.is_full()
+            && self.drain.is_settled(status).unwrap_or(false);
+        if !stuck {
+            self.stuck = None;
+        }
+        stuck && self.stuck.get_or_insert_with(Instant::now).elapsed() > STUCK
     }
 
-    fn broken(&self) -> Option<Ending> {
+    fn broken(&mut self) -> Option<Ending> {
+        if self.probed.elapsed() > PROBE_INTERVAL {
+            self.probed = Instant::now();
+            // Entities try again and again on a log that has failed for good; a new producer is told at once.
+            if let Err(error) = self.context.log.producer("invoker-run.probe") {
+                self.log_error = Some(log_failed("cannot write to the log", &error));
+                return Some(Ending::Broken);
+            }
+        }
         for output in &self.outputs {
             match output.state() {
                 OutputState::Closed => return Some(Ending::Closed),
@@ -251,16 +283,16 @@ impl Running {
 
     fn stop_following(&self) {
         if self.follow {
-            self.stop.store(true, Ordering::Relaxed);
+            self.context.stop.store(true, Ordering::Relaxed);
         }
     }
 
     /// Ends everything in order, and says how it went.
     fn end(mut self, ending: Ending) -> Result<(), Error> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.context.stop.store(true, Ordering::Relaxed);
         self.feeds.into_iter().for_each(Feed::join);
         let unread_inputs = self.inputs.iter().any(|input| input.state() == InputState::CutShort);
-        let mut errors = Vec::new();
+        let mut errors: Vec<Error> = self.log_error.into_iter().collect();
         for sink in self.sinks {
             if let OutputState::Failed(error) = sink.finish() {
                 errors.push(error);
@@ -299,6 +331,13 @@ fn durability(wanted: Durability) -> db::Durability {
     }
 }
 
+/// Records between the entities and the ends of their inputs, partitions that do not go on left out.
+fn behind(status: &HostStatus) -> u64 {
+    let partitions = status.entities.iter().flat_map(|entity| &entity.partitions);
+    let going = partitions.filter(|at| !matches!(at.state, PartitionState::Stopped { .. }));
+    going.map(|at| at.lag).sum()
+}
+
 /// What the user should know before anything happens.
 fn greet(display: &Display, args: &RunArgs, plan: &Plan, inputs: &[Input]) {
     let entities: Vec<&str> = plan.document.entities.iter().map(|entity| entity.id.as_str()).collect();
@@ -327,7 +366,7 @@ fn greet(display: &Display, args: &RunArgs, plan: &Plan, inputs: &[Input]) {
 
 /// Partitions that did not go on to their end.
 fn stopped(snapshot: &Snapshot, kept: bool) -> Option<Error> {
-    let stopped: Vec<_> = snapshot.stopped().collect();
+    let stopped: Vec<_> = snapshot::stopped(&snapshot.status).collect();
     let (entity, partition, error) = stopped.first()?;
     let what = match stopped.len() {
         1 => format!("partition {partition} of entity {entity:?} stopped"),

@@ -50,16 +50,6 @@ impl Snapshot {
         Self { inputs: inputs.collect(), status, outputs: outputs.collect() }
     }
 
-    /// Entity, partition and reason of every partition that stopped.
-    pub fn stopped(&self) -> impl Iterator<Item = (&str, u32, &str)> {
-        self.status.entities.iter().flat_map(|entity| {
-            entity.partitions.iter().filter_map(|at| match &at.state {
-                PartitionState::Stopped { error } => Some((entity.id.as_str(), at.partition, error.as_str())),
-                _ => None,
-            })
-        })
-    }
-
     pub fn to_json(&self, elapsed: Duration) -> Value {
         let inputs: Vec<_> = self
             .inputs
@@ -74,4 +64,14 @@ impl Snapshot {
         let seconds = elapsed.as_millis() as f64 / 1000.0;
         json!({"seconds": seconds, "inputs": inputs, "entities": self.status.entities, "outputs": outputs})
     }
+}
+
+/// Entity, partition and reason of every partition that stopped.
+pub fn stopped(status: &HostStatus) -> impl Iterator<Item = (&str, u32, &str)> {
+    status.entities.iter().flat_map(|entity| {
+        entity.partitions.iter().filter_map(|at| match &at.state {
+            PartitionState::Stopped { error } => Some((entity.id.as_str(), at.partition, error.as_str())),
+            _ => None,
+        })
+    })
 }

@@ -75,7 +75,7 @@ impl Display {
 
     /// Partitions that stopped since the last time.
     fn tell_stopped(&mut self, snapshot: &Snapshot) {
-        let stopped: Vec<_> = snapshot.stopped().collect();
+        let stopped: Vec<_> = super::snapshot::stopped(&snapshot.status).collect();
         for (entity, partition, error) in stopped.iter().skip(self.told_stopped) {
             let text = format!("partition {partition} of entity {entity} stopped: {error}");
             self.say("stopped", &text, json!({"entity": entity, "partition": partition, "error": error}));

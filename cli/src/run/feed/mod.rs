@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,8 +28,10 @@ use self::writer::Writer;
 use crate::error::{Error, Exit};
 use crate::records::{InputFormat, is_json_lines};
 
-/// Bytes that may lie in the log unread by the slowest entity before inputs wait.
+/// Bytes that may lie unread in a log in memory before inputs wait.
 const BACKLOG_BYTES: u64 = 64 << 20;
+/// Records that the entities may be behind, altogether, before inputs wait.
+const BACKLOG_RECORDS: u64 = 1 << 20;
 /// How often a thread that waits looks whether it should end.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -72,8 +74,10 @@ pub struct FeedContext {
     /// Keep positions (there is a data directory).
     pub keep: bool,
     pub follow: bool,
-    /// Topics that entities read: inputs wait while too much lies there.
+    /// Topics that are read: inputs wait while too much lies there.
     pub consumed: Vec<String>,
+    /// Records that entities are behind, as far as they go on at all.
+    pub behind: Arc<AtomicU64>,
     pub stop: Arc<AtomicBool>,
 }
 
@@ -88,17 +92,22 @@ impl FeedContext {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Whether too much lies unread for inputs to go on.
+    pub fn is_full(&self) -> bool {
+        if self.behind.load(Ordering::Relaxed) > BACKLOG_RECORDS {
+            return true;
+        }
+        let lying: u64 = self.consumed.iter().map(|topic| self.log.backlog_bytes(topic)).sum();
+        lying > BACKLOG_BYTES
+    }
+
     /// Waits while the entities are too far behind. Returns at once when the run ends.
     fn wait_for_room(&self, progress: &InputProgress) {
-        let full = || {
-            let lying: u64 = self.consumed.iter().map(|topic| self.log.backlog_bytes(topic)).sum();
-            lying > BACKLOG_BYTES
-        };
-        if !full() {
+        if !self.is_full() {
             return;
         }
         progress.set(InputState::HeldBack);
-        while full() && !self.stopping() {
+        while self.is_full() && !self.stopping() {
             std::thread::sleep(Duration::from_millis(2));
         }
         progress.set(InputState::Reading);

@@ -25,7 +25,8 @@ fn context(data: &Data) -> FeedContext {
         deployment: "default.test".to_owned(),
         keep: true,
         follow: false,
-        consumed: Vec::new(),
+        consumed: vec!["lines".to_owned()],
+        behind: Arc::default(),
         stop: Arc::default(),
     }
 }
@@ -84,6 +85,25 @@ fn a_restart_goes_on_behind_the_last_record() {
     std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"\nmore\n").unwrap();
     assert_eq!(feed(&data, &path), InputState::Ended);
     assert_eq!(texts(&data), ["", "", "last", "more", "one", "two"]);
+}
+
+#[test]
+fn an_input_waits_while_entities_are_far_behind() {
+    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("a.txt");
+    std::fs::write(&path, "x\n".repeat(100_000)).unwrap();
+    let context = context(&data);
+    let behind = Arc::clone(&context.behind);
+    behind.store(BACKLOG_RECORDS + 1, Ordering::Relaxed);
+    let feed = Feed::start(0, input(&path), context).unwrap();
+    while feed.progress.state() != InputState::HeldBack {
+        std::thread::yield_now();
+    }
+    assert!(feed.progress.records() < 100_000);
+    behind.store(0, Ordering::Relaxed);
+    let progress = Arc::clone(&feed.progress);
+    feed.join();
+    assert_eq!((progress.state(), progress.records()), (InputState::Ended, 100_000));
 }
 
 #[test]

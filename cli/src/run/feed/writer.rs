@@ -8,7 +8,8 @@ use invoker_core::records::RecordRef;
 use invoker_host::log::{Commit, Committed, Log, Producer, TopicHandle, TopicPartition};
 
 use super::progress::InputProgress;
-use crate::error::{Error, Exit};
+use crate::data::not_committed;
+use crate::error::Error;
 
 /// A transaction is ended at the first of these.
 const TRANSACTION_BYTES: usize = 2 << 20;
@@ -93,8 +94,7 @@ impl Writer {
         self.open = false;
         if outcome != Commit::Committed {
             let what = format!("cannot write to topic {:?}", self.topic);
-            let why = format!("the transaction ended as {outcome:?}");
-            return Err(Error::new(Exit::Data, what, why, "start again; nothing of it was kept"));
+            return Err(not_committed(what, outcome));
         }
         self.progress.records.fetch_add(self.records as u64, Ordering::Relaxed);
         self.progress.bytes.fetch_add(self.bytes as u64, Ordering::Relaxed);

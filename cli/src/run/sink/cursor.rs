@@ -10,7 +10,7 @@ use invoker_host::log::{Commit, Committed, Log, Producer, TopicPartition};
 use serde::{Deserialize, Serialize};
 
 use super::{Output, OutputTarget, Target, unwritable};
-use crate::data::log_failed;
+use crate::data::{log_failed, not_committed};
 use crate::error::{Error, Exit, chain};
 use crate::records::printable;
 
@@ -57,6 +57,10 @@ impl CursorKeeper {
         Ok(Self { producer, group, topic: output.topic.clone() })
     }
 
+    pub(super) fn group(&self) -> &str {
+        &self.group
+    }
+
     pub(super) fn load(&self, log: &dyn Log) -> Result<Option<Cursor>, Error> {
         let failed = |why: String| {
             Error::new(Exit::Data, "cannot read the cursor of an output", why, "give another --data directory")
@@ -90,11 +94,7 @@ impl CursorKeeper {
         self.producer.add_offsets(&self.group, &offsets).map_err(failed)?;
         match self.producer.commit() {
             Commit::Committed => Ok(()),
-            other => {
-                let why = format!("its transaction ended as {other:?}");
-                let help = "start again: the file is cut back to the cursor and goes on there";
-                Err(Error::new(Exit::Data, "cannot keep the cursor of an output", why, help))
-            }
+            other => Err(not_committed("cannot keep the cursor of an output", other)),
         }
     }
 }

@@ -17,10 +17,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use invoker_core::records::{RecordBatch, RecordRef};
-use invoker_host::log::{Log, PollLimit, Source, TopicPartition};
+use invoker_host::log::{PollLimit, Source, TopicPartition};
 
 use self::cursor::{Cursor, CursorKeeper};
-use crate::data::log_failed;
+use crate::data::{Data, log_failed};
 use crate::error::{Error, Exit};
 use crate::records::{Meta, OutputFormat};
 
@@ -99,9 +99,8 @@ impl Sink {
     pub fn start(
         number: usize,
         output: &Output,
-        log: &Arc<dyn Log>,
+        data: &Data,
         deployment: &str,
-        keep: bool,
     ) -> Result<Self, Error> {
         let progress = Arc::new(OutputProgress {
             topic: output.topic.clone(),
@@ -110,7 +109,7 @@ impl Sink {
             state: Mutex::default(),
         });
         let finish = Arc::new(AtomicBool::new(false));
-        let writer = Writer::open(number, output, log, deployment, keep, Arc::clone(&progress))?;
+        let writer = Writer::open(number, output, data, deployment, Arc::clone(&progress))?;
         let (told, shown) = (Arc::clone(&finish), Arc::clone(&progress));
         let thread = std::thread::Builder::new()
             .name(format!("output-{number}"))
@@ -149,7 +148,9 @@ struct Writer {
     slots: Vec<usize>,
     target: Target,
     length: u64,
-    keeper: Option<CursorKeeper>,
+    keeper: CursorKeeper,
+    /// The cursor outlives the process, so the file must be at least as far.
+    synced: bool,
     saved: Instant,
     unsaved: bool,
     text: Vec<u8>,
@@ -172,20 +173,17 @@ impl Writer {
     fn open(
         number: usize,
         output: &Output,
-        log: &Arc<dyn Log>,
+        data: &Data,
         deployment: &str,
-        keep: bool,
         progress: Arc<OutputProgress>,
     ) -> Result<Self, Error> {
+        let (log, synced) = (&*data.log, data.database.is_persistent());
         let failed = |error| log_failed(&format!("cannot read topic {:?}", output.topic), &error);
         let topic = log.topics().describe(&output.topic).map_err(failed)?;
         let partitions = topic.map_or(0, |topic| topic.partitions);
-        let (cursor, keeper) = if keep {
-            let keeper = CursorKeeper::open(&**log, number, output, deployment)?;
-            (keeper.load(&**log)?, Some(keeper))
-        } else {
-            (None, None)
-        };
+        let keeper = CursorKeeper::open(log, number, output, deployment)?;
+        data.expect_reader(keeper.group(), &output.topic);
+        let cursor = keeper.load(log)?;
         let (target, length) = cursor::open_target(output, cursor.as_ref())?;
         let mut source = log.source().map_err(failed)?;
         let (mut next, mut slots) = (Vec::new(), Vec::new());
@@ -207,6 +205,7 @@ impl Writer {
             target,
             length,
             keeper,
+            synced,
             saved: Instant::now(),
             unsaved: false,
             text: Vec::new(),
@@ -296,13 +295,11 @@ impl Writer {
         if !std::mem::take(&mut self.unsaved) {
             return Ok(());
         }
-        if let Some(keeper) = &mut self.keeper {
-            if let Target::File { file, cut: true } = &self.target {
-                file.sync_data().map_err(|error| unwritable(&self.output, &error))?;
-            }
-            let offsets = (0u32..).zip(self.next.iter().copied()).collect();
-            keeper.save(&Cursor { offsets, length: self.length })?;
+        if let (Target::File { file, cut: true }, true) = (&self.target, self.synced) {
+            file.sync_data().map_err(|error| unwritable(&self.output, &error))?;
         }
+        let offsets = (0u32..).zip(self.next.iter().copied()).collect();
+        self.keeper.save(&Cursor { offsets, length: self.length })?;
         self.saved = Instant::now();
         Ok(())
     }

@@ -32,7 +32,7 @@ fn produce(data: &Data, value: &str) {
 fn start(data: &Data, path: &Path) -> Result<Sink, Error> {
     let target = OutputTarget::Path(path.to_owned());
     let output = Output { topic: "words".to_owned(), target, format: OutputFormat::Value };
-    Sink::start(0, &output, &data.log, "default.test", true)
+    Sink::start(0, &output, data, "default.test")
 }
 
 fn write(data: &Data, path: &Path) -> String {
