@@ -7,3 +7,4 @@ pub mod function;
 pub mod names;
 pub mod partitioner;
 pub mod records;
+pub mod settings;

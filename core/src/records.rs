@@ -254,7 +254,10 @@ mod tests {
         let check = |ends: &[i32], data: &[u8]| Column { ends: ends.to_vec(), data: data.to_vec() }.check();
         assert_eq!(check(&[2, 1], b"ab"), Err(ColumnError::Falling { item: 1, end: 1, previous: 2 }));
         assert_eq!(check(&[3], b"ab"), Err(ColumnError::Beyond { item: 0, end: 3, bytes: 2 }));
-        assert_eq!(check(&[i32::MIN], b""), Err(ColumnError::Beyond { item: 0, end: i32::MAX.into(), bytes: 0 }));
+        assert_eq!(
+            check(&[i32::MIN], b""),
+            Err(ColumnError::Beyond { item: 0, end: i32::MAX.into(), bytes: 0 })
+        );
         assert_eq!(check(&[-2], b"a"), Err(ColumnError::AbsentWithBytes { item: 0, bytes: 1 }));
         assert_eq!(check(&[1], b"ab"), Err(ColumnError::Trailing { extra: 1 }));
     }

@@ -18,6 +18,7 @@ use crate::stop::Stop;
 
 /// What the lanes stand on.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "backends have nothing to show")]
 pub struct Backends {
     pub log: Arc<dyn Log>,
     pub state: Arc<dyn StateStore>,
@@ -30,7 +31,9 @@ pub enum StartError {
     NoFunction { entity: String },
     #[error("entity {entity:?} names topic {topic:?}, which does not exist")]
     NoTopic { entity: String, topic: String },
-    #[error("entity {entity:?} reads topic {topic:?} of {found} partitions and is to own partition {partition}")]
+    #[error(
+        "entity {entity:?} reads topic {topic:?} of {found} partitions and is to own partition {partition}"
+    )]
     NoPartition { entity: String, topic: String, found: u32, partition: u32 },
     #[error("settings of entity {entity:?}: {problems}")]
     Settings { entity: String, problems: String },
@@ -176,10 +179,11 @@ fn lane_specs(
     incarnation: u64,
     stop: &Stop,
 ) -> Result<EntitySpecs, StartError> {
-    let settings = settings::resolve(&program.description().settings, &entity.settings).map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        StartError::Settings { entity: entity.id.clone(), problems: problems.join("; ") }
-    })?;
+    let settings =
+        settings::resolve(&program.description().settings, &entity.settings).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            StartError::Settings { entity: entity.id.clone(), problems: problems.join("; ") }
+        })?;
     let entity = Arc::new(entity.clone());
     let report = Arc::new(Report::new(&entity.partitions));
     let lanes = (entity.lanes.max(1) as usize).min(entity.partitions.len());

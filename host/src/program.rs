@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use invoker_core::function::{Description, SettingValue};
 use invoker_engine::{
-    BatchResult, CallError, Function, InputBatch, Instance, InstanceOptions, LogLevel, LogLine,
-    StateAccess,
+    BatchResult, CallError, Function, InputBatch, Instance, InstanceOptions, LogLevel, LogLine, StateAccess,
 };
 
 /// A function that can be run any number of times, each run an instance of its own.
@@ -20,6 +19,7 @@ pub trait Program: Send + Sync {
 }
 
 /// What a fresh instance is told.
+#[expect(missing_debug_implementations, reason = "settings may be secret")]
 pub struct StartOptions<'a> {
     pub deployment: &'a str,
     pub entity: &'a str,

@@ -1,1 +1,5 @@
-//! Helpers for end-to-end tests.
+//! Helpers of the end-to-end tests: the binary and the guests they run, and the kill scenario, which the suite runs
+//! small and `cargo xtask soak` runs large.
+
+pub mod built;
+pub mod kill;

@@ -11,10 +11,11 @@ use invoker_engine::{BatchResult, CallError, InputBatch, NoState, StateAccess};
 use super::emit::rest;
 use super::failure::{Failure, Kind, Next, isolate};
 use super::owned::Owned;
-use super::view::{CallColumns, StateView};
+use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::program::StartOptions;
 use crate::report::{PartitionState, add};
+use crate::state::cache::CallColumns;
 
 /// How a call ended.
 enum Outcome {
@@ -153,8 +154,8 @@ impl Session<'_> {
                 return Ok(Outcome::Failed(failure, record.and_then(|record| named(record as usize))));
             }
         };
-        if let Err((record, failure)) = acceptable(self.spec, batch, &result)
-            .and_then(|()| self.writer.check(batch, &result.outputs))
+        if let Err((record, failure)) =
+            acceptable(self.spec, batch, &result).and_then(|()| self.writer.check(batch, &result.outputs))
         {
             owned.undo_call(true);
             return Ok(Outcome::Failed(failure, named(record)));
@@ -239,10 +240,12 @@ fn run(
         Some(processor) => processor,
         None => match start(spec, owned) {
             Ok(processor) => processor,
-            Err(error @ (CallError::Failed(_) | CallError::Panicked { .. } | CallError::Trapped { .. })) => {
+            Err(error) if error.is_retryable() => {
+                return Err(Trouble::recover("start the function", super::described(&error)));
+            }
+            Err(error) => {
                 return Err(Trouble::Fatal { what: "start the function", why: super::described(&error) });
             }
-            Err(error) => return Err(Trouble::recover("start the function", super::described(&error))),
         },
     };
     let first_offset = batch.offsets.first().copied().unwrap_or_default();

@@ -63,7 +63,8 @@ impl Writer {
     /// Whether the log will take every output; otherwise the record to blame.
     pub(super) fn check(&self, batch: &RecordBatch, outputs: &OutputBatch) -> Result<(), (usize, Failure)> {
         let limit = self.producer.record_limit();
-        let small = batch.bytes() + outputs.values.data.len() + outputs.keys.as_ref().map_or(0, |c| c.data.len());
+        let small =
+            batch.bytes() + outputs.values.data.len() + outputs.keys.as_ref().map_or(0, |c| c.data.len());
         let headers = outputs.headers.as_ref().map_or(0, |h| h.names.data.len() + h.values.data.len());
         if small + headers <= limit && outputs.partitions.is_empty() {
             return Ok(());
@@ -76,12 +77,16 @@ impl Writer {
             let headers: usize = list.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
             let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
             if bytes > limit {
-                let why = format!("an output of {bytes} bytes for topic {:?} is over its limit of {limit}", output.topic);
+                let why = format!(
+                    "an output of {bytes} bytes for topic {:?} is over its limit of {limit}",
+                    output.topic
+                );
                 return Err((source as usize, Failure::new(Kind::OutputTooLarge, "output-too-large", why)));
             }
             let wanted = outputs.partitions.get(at).copied().unwrap_or(-1);
             if wanted >= 0 && wanted as u32 >= output.partitions {
-                let why = format!("topic {:?} has {} partitions, not {wanted}", output.topic, output.partitions);
+                let why =
+                    format!("topic {:?} has {} partitions, not {wanted}", output.topic, output.partitions);
                 return Err((source as usize, Failure::new(Kind::BadResult, "no-such-partition", why)));
             }
         }

@@ -73,7 +73,9 @@ impl Failure {
             CallError::Deadline { .. } => Self::new(Kind::Deadline, "deadline", text),
             CallError::Memory { .. } => Self::new(Kind::Memory, "memory", text),
             CallError::OutputTooLarge { .. } => Self::new(Kind::OutputTooLarge, "output-too-large", text),
-            CallError::BadResult(_) => Self::new(Kind::BadResult, "bad-result", text),
+            CallError::BadResult(_) | CallError::BadArgument(_) => {
+                Self::new(Kind::BadResult, "bad-result", text)
+            }
             _ => return Err(Trouble::recover("call the function", text)),
         };
         let named = if let CallError::Panicked { record, .. } = error { *record } else { None };

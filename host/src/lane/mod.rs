@@ -15,9 +15,12 @@ mod emit;
 mod failure;
 mod owned;
 mod take;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use invoker_core::document::{Delivery, EntityDocument};
@@ -27,6 +30,7 @@ use invoker_core::records::RecordBatch;
 use crate::log::{self, Log, PollLimit, Source};
 use crate::program::Program;
 use crate::report::{PartitionState, Report, add};
+use crate::state::cache::Budget;
 use crate::state::{self, StateStore};
 use crate::stop::Stop;
 use call::Scratch;
@@ -105,21 +109,26 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows.
+/// Waits between two sessions of a lane.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows while
+/// nothing can be committed.
 pub(crate) fn run(spec: &LaneSpec) {
-    let mut wait = Duration::from_millis(50);
+    let mut wait = FIRST_WAIT;
     while !spec.stop.requested() {
-        let began = Instant::now();
+        let commits = spec.report.commits.load(Ordering::Relaxed);
         match Session::start(spec).and_then(Session::run) {
             Ok(()) => return,
             Err(trouble @ Trouble::Recover { .. }) => {
                 tracing::warn!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane recovers");
                 add(&spec.report.recoveries, 1);
-                if began.elapsed() > Duration::from_secs(30) {
-                    wait = Duration::from_millis(50);
+                if spec.report.commits.load(Ordering::Relaxed) > commits {
+                    wait = FIRST_WAIT;
                 }
                 spec.stop.wait(wait);
-                wait = (wait * 2).min(Duration::from_secs(5));
+                wait = (wait * 2).min(LONGEST_WAIT);
             }
             Err(trouble @ Trouble::Fatal { .. }) => {
                 tracing::error!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane stopped");
@@ -144,6 +153,8 @@ struct Session<'a> {
     /// A part of `batch`, where a call does not take it whole.
     part: RecordBatch,
     scratch: Scratch,
+    /// Bytes that the caches of all partitions share.
+    budget: Arc<Budget>,
     /// When the first record of the open transaction was polled.
     open_since: Option<Instant>,
     limit: PollLimit,

@@ -8,9 +8,9 @@ use std::time::Instant;
 use invoker_core::commit::{CommitId, Token};
 use invoker_engine::LogLine;
 
+use super::view::StateView;
 use crate::log::Slot;
 use crate::program::Processor;
-use super::view::StateView;
 use crate::state::Scope;
 
 /// One partition of the entity, while this session owns it.

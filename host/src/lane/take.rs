@@ -15,6 +15,7 @@ use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
 use crate::report::PartitionState;
+use crate::state::cache::Budget;
 use crate::state::{Answer, Applied, Meta, Scope, Take};
 
 /// Where the log and the state say that a partition stands.
@@ -36,7 +37,8 @@ impl<'a> Session<'a> {
         let source = spec.log.source().map_err(Trouble::log("start the source"))?;
         let writer = Writer::open(producer, spec)?;
         let limits = &spec.entity.limits;
-        let most = spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);
+        let most =
+            spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);
         let mut session = Self {
             spec,
             source,
@@ -46,6 +48,7 @@ impl<'a> Session<'a> {
             batch: Default::default(),
             part: Default::default(),
             scratch: Default::default(),
+            budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
@@ -61,11 +64,7 @@ impl<'a> Session<'a> {
     /// Takes one partition and starts to read it; one that must not run is reported and left out.
     fn take(&mut self, partition: u32) -> Result<(), Trouble> {
         let spec = self.spec;
-        let scope = Scope {
-            deployment: spec.deployment.clone(),
-            entity: spec.entity.id.clone(),
-            partition,
-        };
+        let scope = Scope { deployment: spec.deployment.clone(), entity: spec.entity.id.clone(), partition };
         let (token, committed, applied) = own(spec, self.source.as_ref(), &scope)?;
         let refuse = |error: String| {
             tracing::error!(entity = spec.entity.id, partition, error, "partition not started");
@@ -82,7 +81,11 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
             (Standing::Lost, OnStateLoss::Rewind) => {
-                tracing::warn!(entity = spec.entity.id, partition, "state lost: going back to where the state stands");
+                tracing::warn!(
+                    entity = spec.entity.id,
+                    partition,
+                    "state lost: going back to where the state stands"
+                );
                 let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
                 positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
             }
@@ -106,7 +109,7 @@ impl<'a> Session<'a> {
         spec.report.set_committed(partition, &positions, 0);
         self.partitions.push(Owned {
             partition,
-            view: StateView::of(spec, &scope),
+            view: StateView::of(&spec.state, &spec.program.description().states, &scope, &self.budget),
             scope,
             token,
             slots,
@@ -141,7 +144,10 @@ impl<'a> Session<'a> {
 }
 
 pub(super) fn input_partition(inputs: &[InputDocument], input: usize, partition: u32) -> TopicPartition {
-    TopicPartition { topic: inputs.get(input).map(|input| input.topic.clone()).unwrap_or_default(), partition }
+    TopicPartition {
+        topic: inputs.get(input).map(|input| input.topic.clone()).unwrap_or_default(),
+        partition,
+    }
 }
 
 /// Becomes the owner. When it returns, nobody else can commit for this partition.
@@ -217,7 +223,9 @@ fn standing(delivery: Delivery, committed: &[Option<Committed>], applied: Option
         (Delivery::AtMostOnce, _, _) => Standing::Agreed,
         // State is written before the offsets are, so it may be ahead; behind means that writes were lost.
         (Delivery::AtLeastOnce, None, Some(_)) if !any => Standing::Agreed,
-        (Delivery::AtLeastOnce, Some(id), Some(applied)) if order(applied.id) >= order(id) => Standing::Agreed,
+        (Delivery::AtLeastOnce, Some(id), Some(applied)) if order(applied.id) >= order(id) => {
+            Standing::Agreed
+        }
         (Delivery::ExactlyOnce, Some(id), Some(applied)) if applied.id == id && same(committed, applied) => {
             Standing::Agreed
         }
@@ -231,17 +239,21 @@ fn order(id: CommitId) -> (u64, u64) {
 
 /// Whether both name the same positions. An input that was added since has no say.
 fn same(committed: &[Option<Committed>], applied: &Applied) -> bool {
-    committed.iter().zip(&applied.next).all(|(committed, next)| {
-        committed.as_ref().is_none_or(|committed| committed.offset == *next)
-    })
+    committed
+        .iter()
+        .zip(&applied.next)
+        .all(|(committed, next)| committed.as_ref().is_none_or(|committed| committed.offset == *next))
 }
 
 fn lost_text(committed: &[Option<Committed>], applied: Option<&Applied>) -> String {
     let log: Vec<_> = committed
         .iter()
-        .map(|committed| committed.as_ref().map_or("none".to_owned(), |c| format!("{} ({})", c.offset, c.metadata)))
+        .map(|committed| {
+            committed.as_ref().map_or("none".to_owned(), |c| format!("{} ({})", c.offset, c.metadata))
+        })
         .collect();
-    let state = applied.map_or("nothing".to_owned(), |applied| format!("{:?} ({})", applied.next, applied.id));
+    let state =
+        applied.map_or("nothing".to_owned(), |applied| format!("{:?} ({})", applied.next, applied.id));
     format!(
         "state and committed offsets disagree: the log stands at {}, the state at {state}; \
          set onStateLoss to rewind or accept to go on",
@@ -266,7 +278,11 @@ fn positions(
     spec.entity.inputs.iter().enumerate().map(one).collect()
 }
 
-fn start_position(source: &dyn Source, tp: &TopicPartition, start: &StartPosition) -> Result<u64, log::Error> {
+fn start_position(
+    source: &dyn Source,
+    tp: &TopicPartition,
+    start: &StartPosition,
+) -> Result<u64, log::Error> {
     match start {
         StartPosition::Earliest => Ok(source.bounds(tp)?.0),
         StartPosition::Latest => Ok(source.bounds(tp)?.1),
@@ -376,7 +392,10 @@ mod tests {
     fn at_least_once_lets_the_state_be_ahead_but_not_behind() {
         let known = [at(5, id(2, 7))];
         let is = |id| standing(Delivery::AtLeastOnce, &known, Some(&applied(id, &[6])));
-        assert_eq!((is(id(2, 8)), is(id(3, 1)), is(id(2, 6))), (Standing::Agreed, Standing::Agreed, Standing::Lost));
+        assert_eq!(
+            (is(id(2, 8)), is(id(3, 1)), is(id(2, 6))),
+            (Standing::Agreed, Standing::Agreed, Standing::Lost)
+        );
         assert_eq!(
             standing(Delivery::AtLeastOnce, &[None], Some(&applied(id(1, 1), &[6]))),
             Standing::Agreed,

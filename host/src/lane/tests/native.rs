@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use invoker_core::document::{Delivery, EntityDocument, HostDocument, InputDocument, Limits, OnFailure, Retry};
+use invoker_core::document::{
+    Delivery, EntityDocument, HostDocument, InputDocument, Limits, OnFailure, Retry,
+};
 use invoker_core::function::{Description, HeaderUse, Port, StateKind, StateSpec};
 use invoker_core::records::{Column, RecordBatch, RecordRef};
 use invoker_engine::{
@@ -93,7 +95,9 @@ impl Running {
         let n = batch.offset_deltas.len();
         let mut counts: Vec<u64> = match batch.states.first() {
             Some(column) => column.iter().map(parse).collect(),
-            None => batch.keys.iter().map(|key| self.seen.get(key.unwrap_or(b"")).copied().unwrap_or(0)).collect(),
+            None => {
+                batch.keys.iter().map(|key| self.seen.get(key.unwrap_or(b"")).copied().unwrap_or(0)).collect()
+            }
         };
         let mut changed = vec![false; counts.len()];
         let mut result = BatchResult { consumed: n as u32, ..empty() };
@@ -104,7 +108,9 @@ impl Running {
             let mut partition = -1;
             let mut extra = 0;
             match word.split(':').next().unwrap() {
-                "trap" => return Err(CallError::Trapped { message: "told to".to_owned(), frames: Vec::new() }),
+                "trap" => {
+                    return Err(CallError::Trapped { message: "told to".to_owned(), frames: Vec::new() });
+                }
                 "panic" => {
                     return Err(CallError::Panicked {
                         record,
@@ -116,7 +122,9 @@ impl Running {
                 "fail" => return Err(CallError::Failed(failure(FailureKind::Rejected, "whole-call"))),
                 "loop" => return Err(CallError::Deadline { after: deadline }),
                 "reject" => {
-                    result.rejects.push(Reject { record: at as u32, failure: failure(FailureKind::Rejected, "odd") });
+                    result
+                        .rejects
+                        .push(Reject { record: at as u32, failure: failure(FailureKind::Rejected, "odd") });
                     continue;
                 }
                 "transient" => {
@@ -230,7 +238,8 @@ impl Bench {
             entities: vec![self.entity.clone()],
         };
         let programs = BTreeMap::from([(self.entity.id.clone(), Arc::new(program) as Arc<dyn Program>)]);
-        Host::start(document, programs, Backends { log: self.log.clone(), state: self.state.clone() }).unwrap()
+        Host::start(document, programs, Backends { log: self.log.clone(), state: self.state.clone() })
+            .unwrap()
     }
 
     /// Writes records to `topic`: key and word; the key's first byte picks the partition.
@@ -284,7 +293,10 @@ impl Bench {
             for at in 0..batch.len() {
                 let headers: Vec<_> = batch.headers.of(at).collect();
                 let (key, value) = (batch.keys.get(at), batch.values.get(at));
-                all.push(batch.offsets[at], RecordRef { key, value, timestamp: batch.timestamps[at], headers: &headers });
+                all.push(
+                    batch.offsets[at],
+                    RecordRef { key, value, timestamp: batch.timestamps[at], headers: &headers },
+                );
             }
         }
         all

@@ -196,9 +196,8 @@ fn lost_state_follows_the_policy() {
         bench.entity.partitions = vec![1];
         bench.feed("in", [("a", "word"), ("a", "word")]);
         bench.drain();
-        bench.state = std::sync::Arc::new(
-            crate::state::EmbeddedState::open(crate::db::Database::memory()).unwrap(),
-        );
+        bench.state =
+            std::sync::Arc::new(crate::state::EmbeddedState::open(crate::db::Database::memory()).unwrap());
         bench.feed("in", [("a", "word")]);
         bench.entity.on_state_loss = policy;
         let host = bench.start();
@@ -225,7 +224,12 @@ fn a_second_host_takes_over_and_nothing_is_counted_twice() {
     wait(|| first.status().entities[0].records_in > 50);
     let second = bench.start();
     bench.feed("in", rounds(100));
-    wait(|| second.status().entities[0].partitions.iter().all(|partition| partition.lag == 0 && !partition.committed.is_empty()));
+    wait(|| {
+        second.status().entities[0]
+            .partitions
+            .iter()
+            .all(|partition| partition.lag == 0 && !partition.committed.is_empty())
+    });
     first.stop(Duration::from_secs(10)).unwrap();
     second.stop(Duration::from_secs(10)).unwrap();
     bench.drain();
