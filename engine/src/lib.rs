@@ -4,15 +4,23 @@
 //! logs, partitions' owners or commits: it is handed a batch and gives back a checked result.
 
 mod batch;
+mod cache;
 mod check;
+mod contract;
+mod deadline;
 mod engine;
 mod error;
 mod function;
+mod guest;
+mod host;
 mod instance;
+mod lines;
 mod load;
 mod log;
 mod options;
 mod state;
+mod trap;
+mod wasi;
 
 pub use batch::{BatchResult, Failure, FailureKind, InputBatch, OutputBatch, Reject, StateUpdate};
 pub use check::ResultError;
@@ -20,7 +28,7 @@ pub use engine::Engine;
 pub use error::{CallError, EngineError, Frame};
 pub use function::Function;
 pub use instance::Instance;
-pub use load::LoadError;
+pub use load::{DescribeError, DescriptionError, LoadError};
 pub use log::{LogLevel, LogLine};
 pub use options::{EngineOptions, InstanceOptions};
 pub use state::{NoState, ScanPage, StateAccess, StateError};

@@ -12,6 +12,8 @@ mod project;
 mod provision;
 mod suite;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -40,13 +42,22 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
     let project = Project::open()?;
-    match arguments.command {
+    match command {
         Command::Demo(options) => demo::run(&project, &options),
         Command::Provision => provision::everything(&project),
-        Command::Guests => guests::build(&project).map(|_| ()),
+        Command::Guests => guests::build(&project).map(drop),
         Command::Test { only } => suite::run(&project, &only),
     }
 }

@@ -15,8 +15,6 @@ mod emit;
 mod failure;
 mod owned;
 mod take;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use std::sync::Arc;

@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
     fn take(&mut self, partition: u32) -> Result<(), Trouble> {
         let spec = self.spec;
         let scope = Scope { deployment: spec.deployment.clone(), entity: spec.entity.id.clone(), partition };
-        let (token, committed, applied) = own(spec, self.source.as_ref(), &scope)?;
+        let Owner { token, committed, applied } = own(spec, self.source.as_ref(), &scope)?;
         let refuse = |error: String| {
             tracing::error!(entity = spec.entity.id, partition, error, "partition not started");
             spec.report.set_state(partition, PartitionState::Stopped { error });
@@ -150,12 +150,16 @@ pub(super) fn input_partition(inputs: &[InputDocument], input: usize, partition:
     }
 }
 
+/// What is known of a partition once it is owned.
+struct Owner {
+    token: Token,
+    /// Per input.
+    committed: Vec<Option<Committed>>,
+    applied: Option<Applied>,
+}
+
 /// Becomes the owner. When it returns, nobody else can commit for this partition.
-fn own(
-    spec: &LaneSpec,
-    source: &dyn Source,
-    scope: &Scope,
-) -> Result<(Token, Vec<Option<Committed>>, Option<Applied>), Trouble> {
+fn own(spec: &LaneSpec, source: &dyn Source, scope: &Scope) -> Result<Owner, Trouble> {
     let failed = || Trouble::state("take a partition");
     let nonce = rand::random::<u64>();
     let (mut token, old_ids) = loop {
@@ -179,7 +183,7 @@ fn own(
         token.epoch = epoch;
     }
     match spec.state.finish(scope, token, known).map_err(failed())? {
-        Some(applied) => Ok((token, committed, applied)),
+        Some(applied) => Ok(Owner { token, committed, applied }),
         None => Err(moved(scope)),
     }
 }

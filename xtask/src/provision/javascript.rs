@@ -83,7 +83,8 @@ fn packages(project: &Project, folder: &Path) -> Result<Entry> {
         announce("npm ci (componentize-qjs)");
         files.iter().try_for_each(|name| fs::copy(folder.join(name), into.join(name)).map(drop))?;
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--prefer-offline"]).current_dir(into);
+        npm.args(["ci", "--no-audit", "--no-fund", "--prefer-offline", "--no-update-notifier"])
+            .current_dir(into);
         process::quiet(&mut npm).map(drop)
     });
     entry.with_context(|| format!("install what '{shown}/package-lock.json' pins"))
