@@ -83,7 +83,7 @@ impl Disk {
     }
 
     /// Returns when everything written before the call is as durable as was asked for.
-    fn sync(&self) -> Result<(), Error> {
+    pub(super) fn sync(&self) -> Result<(), Error> {
         let mine = self.written.fetch_add(1, Ordering::AcqRel) + 1;
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if *synced >= mine {

@@ -12,7 +12,13 @@
 //! * **Unknown**: a commit whose outcome could not be learnt. The producer is finished; the caller reads the stable
 //!   committed position with a new one.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod embedded;
+
 use std::time::Duration;
+
+pub use embedded::{EmbeddedLog, EmbeddedOptions};
 
 use invoker_core::records::{RecordBatch, RecordRef};
 
@@ -69,6 +75,8 @@ pub enum Error {
         "a record of {bytes} bytes for {topic}[{partition}] is larger than the {limit} bytes the log takes"
     )]
     RecordTooLarge { topic: String, partition: u32, bytes: usize, limit: usize },
+    #[error("{what} is refused: {why}")]
+    Invalid { what: String, why: &'static str },
     #[error("transactional id {id:?} was taken by a newer producer")]
     Fenced { id: String },
     #[error("timed out waiting for {what}")]

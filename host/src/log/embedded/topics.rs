@@ -1,0 +1,126 @@
+//! The topics of the embedded log: known ones in memory, each with its partitions.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::super::{Error, Topic as Described, TopicPartition, TopicSpec, Topics};
+use super::partition::Partition;
+use super::store::{Store, TopicRow, damaged, failed};
+use crate::db::{Batch, Sync};
+
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: Arc<str>,
+    pub(super) row: TopicRow,
+    pub(super) partitions: Vec<Arc<Partition>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Registry {
+    store: Arc<Store>,
+    known: RwLock<BTreeMap<Arc<str>, Arc<Topic>>>,
+    /// One topic is made at a time.
+    making: Mutex<()>,
+}
+
+impl Registry {
+    pub(super) fn open(store: Arc<Store>) -> Result<Self, Error> {
+        let mut known = BTreeMap::new();
+        for entry in store.topics.range(b"", None) {
+            let (name, row) = entry.map_err(failed("list topics"))?;
+            let name = std::str::from_utf8(&name).map_err(|error| damaged("read a topic's name", error))?;
+            let row = serde_json::from_slice(&row).map_err(|error| damaged("read a topic's row", error))?;
+            let topic = load(&store, name.into(), row)?;
+            known.insert(Arc::clone(&topic.name), topic);
+        }
+        Ok(Self { store, known: RwLock::new(known), making: Mutex::default() })
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
+    pub(super) fn get(&self, topic: &str) -> Option<Arc<Topic>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(Arc::clone)
+    }
+
+    pub(super) fn topic(&self, topic: &str) -> Result<Arc<Topic>, Error> {
+        self.get(topic).ok_or_else(|| Error::UnknownTopic { topic: topic.to_owned() })
+    }
+
+    pub(super) fn partition(&self, of: &TopicPartition) -> Result<Arc<Partition>, Error> {
+        self.topic(&of.topic)?.partition(of.partition)
+    }
+}
+
+impl Topic {
+    pub(super) fn partition(&self, partition: u32) -> Result<Arc<Partition>, Error> {
+        self.partitions.get(partition as usize).map(Arc::clone).ok_or_else(|| Error::UnknownPartition {
+            topic: self.name.to_string(),
+            partition,
+            count: self.row.partitions,
+        })
+    }
+}
+
+fn load(store: &Store, name: Arc<str>, row: TopicRow) -> Result<Arc<Topic>, Error> {
+    let partitions = (0..row.partitions)
+        .map(|partition| Partition::open(store, Arc::clone(&name), row.id, partition).map(Arc::new))
+        .collect::<Result<_, Error>>()?;
+    Ok(Arc::new(Topic { name, row, partitions }))
+}
+
+/// Kafka's rule.
+fn check(spec: &TopicSpec) -> Result<(), Error> {
+    let name = spec.name.as_str();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let why = if name.is_empty() || name.len() > 249 {
+        "it must have 1 to 249 characters"
+    } else if name == "." || name == ".." {
+        "it would name a directory"
+    } else if !name.bytes().all(allowed) {
+        "it may have letters, digits, '.', '_' and '-' only"
+    } else if spec.partitions == 0 {
+        "it must have a partition"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Invalid { what: format!("topic {name:?}"), why })
+}
+
+impl Topics for Registry {
+    fn describe(&self, topic: &str) -> Result<Option<Described>, Error> {
+        Ok(self
+            .get(topic)
+            .map(|topic| Described { name: topic.name.to_string(), partitions: topic.row.partitions }))
+    }
+
+    fn list(&self) -> Result<Vec<Described>, Error> {
+        let described =
+            |topic: Arc<Topic>| Described { name: topic.name.to_string(), partitions: topic.row.partitions };
+        Ok(self.all().into_iter().map(described).collect())
+    }
+
+    fn create(&self, spec: &TopicSpec) -> Result<(), Error> {
+        check(spec)?;
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.all();
+        if known.iter().any(|topic| *topic.name == *spec.name) {
+            return Err(Error::TopicExists { topic: spec.name.clone() });
+        }
+        let row = TopicRow {
+            id: known.iter().map(|topic| topic.row.id + 1).max().unwrap_or(0),
+            partitions: spec.partitions,
+            retention_ms: spec.retention_ms,
+            retention_bytes: spec.retention_bytes,
+        };
+        let text = serde_json::to_vec(&row).map_err(|error| damaged("write a topic's row", error))?;
+        let mut batch = Batch::new();
+        batch.put(&self.store.topics, spec.name.as_bytes(), &text);
+        self.store.db.write(batch, Sync::Now).map_err(failed("create a topic"))?;
+        let topic = load(&self.store, spec.name.as_str().into(), row)?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(Arc::clone(&topic.name), topic);
+        Ok(())
+    }
+}
