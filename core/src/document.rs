@@ -76,6 +76,7 @@ pub enum StartPosition {
 
 /// What a user is promised about each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
     ExactlyOnce,
@@ -85,6 +86,7 @@ pub enum Delivery {
 
 /// What happens to a record that cannot be processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// It is written to the dead-letter topic and the partition goes on.
@@ -98,6 +100,7 @@ pub enum OnFailure {
 
 /// What happens when state and committed offsets disagree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnStateLoss {
     /// The partition stops and both positions are reported.

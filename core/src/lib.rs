@@ -8,3 +8,4 @@ pub mod names;
 pub mod partitioner;
 pub mod records;
 pub mod settings;
+pub mod topology;

@@ -1,0 +1,41 @@
+//! Topologies: what `topology.yaml` may say, reading it, and what is wrong with it. The types are those of the
+//! Kubernetes resource `InvokerDeployment` too (feature `schema`). What becomes of a topology is the planner's.
+//!
+//! ```
+//! use invoker_core::topology;
+//!
+//! let text = "
+//! apiVersion: invoker.io/v1alpha1
+//! kind: InvokerDeployment
+//! metadata: { name: wordcount }
+//! spec:
+//!   statefulEntities:
+//!     - { name: split, function: ./split.wasm, inputTpic: lines }
+//! ";
+//! let problems = topology::parse("topology.yaml", text.as_bytes()).unwrap_err();
+//! assert!(problems.to_string().starts_with(
+//!     "topology.yaml:7:46: spec.statefulEntities[0].inputTpic: unknown field",
+//! ));
+//! ```
+
+mod entity;
+mod parse;
+mod problem;
+mod resource;
+mod service;
+mod time;
+mod units;
+mod yaml;
+
+pub use entity::{
+    Assignment, Autoscale, Grants, Input, LimitsSpec, OnPartitionChange, Pod, Resources, RetryPolicy,
+    StatefulEntity,
+};
+pub use parse::{Document, parse};
+pub use problem::{Position, Problem, Problems, nearest};
+pub use resource::{
+    API_VERSION, DeletePolicy, DeploymentSpec, ImagePullPolicy, InvokerDeployment, KIND, LocalReference,
+    Metadata, Topic,
+};
+pub use service::{Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls};
+pub use units::{Bytes, Millis, PartitionRange, Quantity, Start};
