@@ -23,6 +23,8 @@ pub(super) struct Letter {
     pub(super) topic: String,
     pub(super) partition: u32,
     pub(super) offset: u64,
+    /// No record lies between this and `offset`.
+    pub(super) after: u64,
     /// What the host says of it, by name without `invoker-`.
     told: Vec<(String, String)>,
     pub(super) key: Option<Vec<u8>>,
@@ -49,6 +51,7 @@ impl Letter {
             topic: meta.topic.to_owned(),
             partition: meta.partition,
             offset: meta.offset,
+            after: meta.offset,
             told,
             key: record.key.map(Vec::from),
             value: record.value.map(Vec::from),

@@ -84,9 +84,12 @@ fn each(
         for partition in 0..topic.partitions {
             let place = TopicPartition { topic: topic.name.clone(), partition };
             let done = replayed.get(&partition);
+            let mut after = None;
             reader::read(log, &place, 0, |meta, record| {
+                let behind = after.replace(meta.offset + 1);
                 let wanted = args.at.is_empty() || args.at.contains(&(meta.partition, meta.offset));
                 let Some(mut letter) = Letter::parse(meta, record).filter(|_| wanted) else { return Ok(true) };
+                letter.after = behind.unwrap_or(meta.offset);
                 letter.replayed = done.is_some_and(|done| done.contains(meta.offset));
                 let of_entity = args.entity.as_ref().is_none_or(|entity| entity == letter.told("entity"));
                 let of_code = args.code.as_ref().is_none_or(|code| code == letter.told("error-code"));
@@ -158,7 +161,7 @@ impl Sender {
         let record = RecordRef { key, value, timestamp: letter.timestamp, headers: &headers };
         self.producer.write(handle, partition % partitions.max(1), record).map_err(failed)?;
         if let Some(replayed) = self.open.get_mut(&place) {
-            replayed.insert(letter.offset);
+            replayed.insert(letter.after..=letter.offset);
         }
         self.unsent += 1;
         if self.producer.pending_bytes() >= TRANSACTION_BYTES { self.commit() } else { Ok(()) }

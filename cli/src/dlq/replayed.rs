@@ -1,6 +1,7 @@
 //! Which dead letters of a partition were sent back: kept as the position of a group, so that it commits with them.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use invoker_host::log::Committed;
 
@@ -17,9 +18,12 @@ impl Replayed {
         offset < self.below || self.beyond.contains(&offset)
     }
 
-    pub(super) fn insert(&mut self, offset: u64) {
-        if !self.contains(offset) {
-            self.beyond.insert(offset);
+    /// Adds offsets, the last of which was sent back; those in front of it hold no record.
+    pub(super) fn insert(&mut self, offsets: RangeInclusive<u64>) {
+        for offset in offsets {
+            if !self.contains(offset) {
+                self.beyond.insert(offset);
+            }
         }
         while self.beyond.remove(&self.below) {
             self.below += 1;
@@ -61,7 +65,7 @@ mod tests {
     fn offsets_survive_the_position_in_any_order() {
         let mut replayed = Replayed::default();
         for offset in [7, 5, 6, 12, 0, 1, 6] {
-            replayed.insert(offset);
+            replayed.insert(offset..=offset);
         }
         let committed = replayed.to_committed();
         assert_eq!((committed.offset, committed.metadata.as_str()), (2, "5-7,12"));
@@ -69,6 +73,13 @@ mod tests {
         assert_eq!(back, replayed);
         assert!([0, 1, 5, 6, 7, 12].into_iter().all(|offset| back.contains(offset)));
         assert!([2, 3, 4, 8, 11, 13].into_iter().all(|offset| !back.contains(offset)));
+    }
+
+    #[test]
+    fn offsets_without_record_do_not_make_the_list_longer() {
+        let mut replayed = Replayed::default();
+        (0..100).for_each(|at| replayed.insert(if at == 0 { 0..=0 } else { 2 * at - 1..=2 * at }));
+        assert_eq!(replayed.to_committed(), Committed { offset: 199, metadata: String::new() });
     }
 
     #[test]

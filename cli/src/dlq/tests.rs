@@ -1,6 +1,6 @@
-//! Dead letters against the embedded log in memory.
+//! Dead letters against the embedded log on disk.
 
-use invoker_host::db::Database;
+use invoker_host::db::Durability;
 use invoker_host::log::TopicSpec;
 
 use super::*;
@@ -9,13 +9,15 @@ use crate::data::Data;
 
 const DEAD: &str = "default.test.parse.dead-letter";
 
-fn data() -> Data {
-    let data = Data::over(Database::memory()).unwrap();
+/// A data directory that lives as long as the second thing returned. (In memory, records that nobody waits for go.)
+fn data() -> (Data, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Data::open(dir.path(), Durability::Process).unwrap();
     for name in ["in", DEAD] {
         let spec = TopicSpec { name: name.to_owned(), partitions: 2, ..TopicSpec::default() };
         data.log.topics().create(&spec).unwrap();
     }
-    data
+    (data, dir)
 }
 
 /// A record of partition 1 of `in` that failed with `code`.
@@ -71,14 +73,14 @@ fn sent(data: &Data) -> Vec<String> {
 
 #[test]
 fn letters_go_back_as_they_came_and_only_once() {
-    let data = data();
+    let (data, _kept) = data();
     bury(&data, "a", "bad-json");
     bury(&data, "b", "bad-json");
     replay_all(&data, &args());
     replay_all(&data, &args());
     assert_eq!(sent(&data), ["a trace 5", "b trace 5"]);
     assert_eq!(listed(&data, &args()), []);
-    assert_eq!(listed(&data, &DlqArgs { all: true, ..args() }), [(0, true), (1, true)]);
+    assert_eq!(listed(&data, &DlqArgs { all: true, ..args() }), [(0, true), (2, true)]);
     bury(&data, "c", "bad-json");
     replay_all(&data, &args());
     assert_eq!(sent(&data), ["a trace 5", "b trace 5", "c trace 5"]);
@@ -86,7 +88,7 @@ fn letters_go_back_as_they_came_and_only_once() {
 
 #[test]
 fn letters_are_chosen_by_code_entity_and_place() {
-    let data = data();
+    let (data, _kept) = data();
     for (key, code) in [("a", "x"), ("b", "y"), ("c", "x"), ("d", "y")] {
         bury(&data, key, code);
     }
@@ -95,7 +97,7 @@ fn letters_are_chosen_by_code_entity_and_place() {
     replay_all(&data, &of_y);
     replay_all(&data, &DlqArgs { at: vec![(1, 0)], ..args() });
     assert_eq!(sent(&data), ["b trace 5", "d trace 5", "a trace 5"]);
-    assert_eq!(listed(&data, &args()), [(2, false)]);
+    assert_eq!(listed(&data, &args()), [(4, false)]);
     replay_all(&data, &args());
     assert_eq!(sent(&data).len(), 4);
 }

@@ -56,12 +56,15 @@ pub fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
     engine.load(&bytes).map_err(|error| refused(&shown, &error))
 }
 
+/// The engine says what, why and what to do in three lines.
 fn refused(path: &str, error: &LoadError) -> Error {
-    let help = match error {
-        LoadError::NotWasm => "give a component: a .wasm file that a build has made",
-        _ => "build it again with the SDK of this version",
-    };
-    Error::new(Exit::Function, format!("function {path:?} cannot be used"), chain(error), help)
+    let text = error.to_string();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let help = if lines.len() > 2 { lines.pop() } else { None };
+    let why = if lines.len() > 1 { lines.pop() } else { None };
+    let what = format!("function {path:?} cannot be used: {}", lines.join(" "));
+    let help = help.unwrap_or("build it again with the SDK of this version");
+    Error::new(Exit::Function, what, why.unwrap_or_default(), help)
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use invoker_host::db::{self, Database};
-use invoker_host::log::Log;
 use invoker_host::{Backends, Host, HostStatus, PartitionState};
 use serde_json::json;
 
@@ -176,7 +175,7 @@ impl Running {
             .map(|(number, output)| Sink::start(number, output, &data, deployment))
             .collect::<Result<_, _>>()?;
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
-        let host = Host::start(plan.document.clone(), plan.functions.clone(), backends)
+        let host = Host::start(plan.document.clone(), plan.programs(), backends)
             .map_err(|error| plan.start_failed(&error))?;
         let context = FeedContext {
             log: Arc::clone(&data.log),
@@ -355,7 +354,7 @@ fn greet(display: &Display, args: &RunArgs, plan: &Plan, inputs: &[Input]) {
     for text in plan.notes() {
         display.say("note", text, json!({"text": text}));
     }
-    let mut note = |text: &str| display.say("note", text, json!({"text": text}));
+    let note = |text: &str| display.say("note", text, json!({"text": text}));
     if args.data.is_some() && inputs.iter().any(|input| input.source == InputSource::Stdin) {
         note("input - has no position to go on from: what is piped in again after a kill comes twice (at least once)");
     }

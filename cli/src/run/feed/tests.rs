@@ -1,9 +1,9 @@
-//! Inputs against the embedded log in memory.
+//! Inputs against the embedded log on disk.
 
 use std::io::Write;
 use std::path::Path;
 
-use invoker_host::db::Database;
+use invoker_host::db::Durability;
 use invoker_host::log::{TopicPartition, TopicSpec};
 
 use super::*;
@@ -12,11 +12,13 @@ use crate::reader;
 
 const PARTITIONS: u32 = 3;
 
-fn data() -> Data {
-    let data = Data::over(Database::memory()).unwrap();
+/// A data directory that lives as long as the second thing returned. (In memory, records that nobody waits for go.)
+fn data() -> (Data, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Data::open(dir.path(), Durability::Process).unwrap();
     let spec = TopicSpec { name: "lines".to_owned(), partitions: PARTITIONS, ..TopicSpec::default() };
     data.log.topics().create(&spec).unwrap();
-    data
+    (data, dir)
 }
 
 fn context(data: &Data) -> FeedContext {
@@ -76,7 +78,7 @@ fn failure(state: InputState) -> String {
 
 #[test]
 fn a_restart_goes_on_behind_the_last_record() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.txt");
     std::fs::write(&path, "one\ntwo\r\n\nlast").unwrap();
     assert_eq!(feed(&data, &path), InputState::Ended);
@@ -89,7 +91,7 @@ fn a_restart_goes_on_behind_the_last_record() {
 
 #[test]
 fn an_input_waits_while_entities_are_far_behind() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.txt");
     std::fs::write(&path, "x\n".repeat(100_000)).unwrap();
     let context = context(&data);
@@ -108,7 +110,7 @@ fn an_input_waits_while_entities_are_far_behind() {
 
 #[test]
 fn an_empty_file_has_no_records() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.txt");
     std::fs::write(&path, "").unwrap();
     assert_eq!(feed(&data, &path), InputState::Ended);
@@ -117,7 +119,7 @@ fn an_empty_file_has_no_records() {
 
 #[test]
 fn a_shrunk_file_is_an_error_and_adds_nothing() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.txt");
     std::fs::write(&path, "one\ntwo\n").unwrap();
     assert_eq!(feed(&data, &path), InputState::Ended);
@@ -129,7 +131,7 @@ fn a_shrunk_file_is_an_error_and_adds_nothing() {
 
 #[test]
 fn bytes_that_are_not_text_and_a_line_of_50_mb_pass() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.bin");
     let mut long = vec![b'x'; 50_000_000];
     let mut text = b"\xff\xfe\x00\n".to_vec();
@@ -145,7 +147,7 @@ fn bytes_that_are_not_text_and_a_line_of_50_mb_pass() {
 
 #[test]
 fn what_stands_in_front_of_a_wrong_line_is_kept() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.jsonl");
     std::fs::write(&path, "{\"value\":\"one\"}\n\nnonsense\n{\"value\":\"two\"}\n").unwrap();
     for _ in 0..2 {
@@ -158,7 +160,7 @@ fn what_stands_in_front_of_a_wrong_line_is_kept() {
 
 #[test]
 fn a_mended_line_goes_on_where_it_failed() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.jsonl");
     std::fs::write(&path, "{\"value\":\"one\"}\nnonsense\n").unwrap();
     failure(feed(&data, &path));
@@ -169,7 +171,7 @@ fn a_mended_line_goes_on_where_it_failed() {
 
 #[test]
 fn a_folder_is_read_in_the_order_of_names() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     for (name, text) in [("b.txt", "2\n"), ("a.jsonl", "{\"value\":\"1\"}\n"), ("c", "3"), (".hidden", "no\n")] {
         std::fs::write(dir.path().join(name), text).unwrap();
     }
@@ -184,7 +186,7 @@ fn a_folder_is_read_in_the_order_of_names() {
 
 #[test]
 fn records_without_key_are_spread_and_others_go_by_key() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("a.txt");
     std::fs::write(&path, "x\n".repeat(1000)).unwrap();
     feed(&data, &path);
@@ -201,7 +203,7 @@ fn records_without_key_are_spread_and_others_go_by_key() {
 
 #[test]
 fn a_followed_folder_gives_new_files_and_whole_lines_only() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("a.txt"), "one\nhal").unwrap();
     let context = FeedContext { follow: true, ..context(&data) };
     let stop = Arc::clone(&context.stop);

@@ -1,18 +1,20 @@
-//! Outputs against the embedded log in memory.
+//! Outputs against the embedded log on disk.
 
 use std::path::Path;
 
-use invoker_host::db::Database;
+use invoker_host::db::Durability;
 use invoker_host::log::{Commit, TopicSpec};
 
 use super::*;
 use crate::data::Data;
 
-fn data() -> Data {
-    let data = Data::over(Database::memory()).unwrap();
+/// A data directory that lives as long as the second thing returned. (In memory, records that nobody waits for go.)
+fn data() -> (Data, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Data::open(dir.path(), Durability::Process).unwrap();
     let spec = TopicSpec { name: "words".to_owned(), partitions: 2, ..TopicSpec::default() };
     data.log.topics().create(&spec).unwrap();
-    data
+    (data, dir)
 }
 
 /// Writes one record to each partition.
@@ -44,7 +46,7 @@ fn write(data: &Data, path: &Path) -> String {
 
 #[test]
 fn a_restart_cuts_the_file_back_and_goes_on() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("out.txt");
     produce(&data, "a");
     assert_eq!(write(&data, &path), "a0 a1");
@@ -57,7 +59,7 @@ fn a_restart_cuts_the_file_back_and_goes_on() {
 
 #[test]
 fn a_new_file_gets_the_whole_topic_and_an_old_one_without_cursor_is_emptied() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     produce(&data, "a");
     assert_eq!(write(&data, &dir.path().join("one.txt")), "a0 a1");
     std::fs::write(dir.path().join("two.txt"), "something else").unwrap();
@@ -66,7 +68,7 @@ fn a_new_file_gets_the_whole_topic_and_an_old_one_without_cursor_is_emptied() {
 
 #[test]
 fn a_file_that_lost_what_was_written_is_refused() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let path = dir.path().join("out.txt");
     produce(&data, "a");
     write(&data, &path);
@@ -81,14 +83,14 @@ fn a_file_that_lost_what_was_written_is_refused() {
 
 #[test]
 fn a_file_that_cannot_be_made_is_told_at_the_start() {
-    let (data, dir) = (data(), tempfile::tempdir().unwrap());
+    let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
     let error = start(&data, &dir.path().join("no/out.txt")).unwrap_err().to_string();
     assert!(error.contains("cannot write output") && error.contains("make the folder"), "{error}");
 }
 
 #[test]
 fn a_full_disk_is_told_and_loses_nothing() {
-    let data = data();
+    let (data, _kept) = data();
     produce(&data, "a");
     match start(&data, Path::new("/dev/full")).unwrap().finish() {
         OutputState::Failed(error) => assert!(error.to_string().contains("make room on the disk"), "{error}"),
