@@ -39,11 +39,13 @@ pub fn offsets_rise_and_the_end_is_a_position(subject: &Subject) {
     assert_eq!(texts(&subject.drain(again.as_mut(), slot, &of, 1)), ["later"]);
 }
 
+type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 pub fn keys_and_values_come_back(subject: &Subject) {
     let topic = subject.topic(1);
     let record = |key, value| RecordRef { key, value, timestamp: 1, headers: &[] };
     let bytes: Vec<u8> = (0..=255).collect();
-    let written: [(Option<&[u8]>, Option<&[u8]>); 7] = [
+    let written: [Pair<'_>; 7] = [
         (Some(b"key"), Some(b"value")),
         (None, Some(b"no key")),
         (Some(b"tombstone"), None),

@@ -319,8 +319,8 @@ mod tests {
         let value = vec![at; usize::from(at)];
         let headers = [(&b"h"[..], Some(&value[..])), (&b"none"[..], None)];
         builder.push(RecordRef {
-            key: (at % 3 != 0).then_some(&[at][..]),
-            value: (at % 4 != 0).then_some(&value),
+            key: (!at.is_multiple_of(3)).then_some(&[at][..]),
+            value: (!at.is_multiple_of(4)).then_some(&value),
             timestamp: if at == 5 { -1 } else { i64::from(at) },
             headers: headers.get(..usize::from(at % 3)).unwrap_or_default(),
         });
