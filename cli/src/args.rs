@@ -97,6 +97,9 @@ pub struct RunArgs {
     /// Go on when the inputs are at their end, and read what is added to them
     #[arg(long, short)]
     pub follow: bool,
+    /// Secrets that settings refer to: a folder with a file NAME/KEY for each
+    #[arg(long, value_name = "FOLDER")]
+    pub secrets: Option<PathBuf>,
     /// What a line of every input is; by default the name of the file says it
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_records: Option<InputFormat>,

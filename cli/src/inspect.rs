@@ -11,7 +11,7 @@ use crate::args::InspectArgs;
 use crate::environment::Environment;
 use crate::error::{Error, Exit};
 use crate::functions;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Loaded, Plan};
 use crate::print::Printer;
 
 /// Shows a `.wasm` file, a function project or a topology.
@@ -24,7 +24,7 @@ pub fn inspect(args: &InspectArgs, environment: &Environment, printer: &mut Prin
     let is_yaml = |path: &Path| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let is_topology = if metadata.is_dir() { path.join(plan::FILE).is_file() } else { is_yaml(path) };
     if is_topology {
-        return topology(&Plan::load(path, environment)?, printer);
+        return topology(&Loaded::read(path, environment)?.plan(None, &[], &[])?, printer);
     }
     let absolute: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let component = functions::locate(&absolute.to_string_lossy(), Path::new(""), environment)?;

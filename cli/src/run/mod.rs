@@ -32,7 +32,7 @@ use crate::data::{Data, log_failed};
 use crate::deployments;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, counted};
-use crate::plan::Plan;
+use crate::plan::{Loaded, Plan};
 use crate::records::{OutputFormat, is_json_lines};
 
 /// How often the run is looked at.
@@ -48,23 +48,23 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 pub fn run(args: &RunArgs, format: Format, environment: &Environment, screen: &Screen) -> Result<(), Error> {
     let started = Instant::now();
     let interrupt = Interrupt::listen()?;
-    let plan = Plan::load(&args.topology, environment)?;
-    let inputs = inputs(args, &plan)?;
-    let outputs = outputs(args, &plan, &inputs)?;
+    let loaded = Loaded::read(&args.topology, environment)?;
+    let inputs = inputs(args, &loaded)?;
+    let outputs = outputs(args, &loaded, &inputs)?;
     let to_stdout = outputs.iter().any(|output| output.target == OutputTarget::Stdout);
     let live = format == Format::Text
         && rustix::termios::isatty(rustix::stdio::stderr())
         && !(to_stdout && rustix::termios::isatty(rustix::stdio::stdout()));
     let display = Display::new(screen.clone(), format, live);
-    let mut running = Running::start(args, &plan, inputs, &outputs, interrupt, display, started)?;
+    let mut running = Running::start(args, loaded, inputs, &outputs, interrupt, display, started)?;
     let ending = running.watch();
     running.end(ending)
 }
 
-fn inputs(args: &RunArgs, plan: &Plan) -> Result<Vec<Input>, Error> {
+fn inputs(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Input>, Error> {
     let mut inputs: Vec<Input> = Vec::new();
     for TopicPlace { topic, place } in &args.input {
-        plan.check_topic(topic, "--input")?;
+        loaded.check_topic(topic, "--input")?;
         let source = if place == "-" { InputSource::Stdin } else { InputSource::Path(PathBuf::from(place)) };
         if let InputSource::Path(path) = &source {
             path.metadata().map_err(|error| feed::unreadable(path, &error))?;
@@ -81,10 +81,10 @@ fn inputs(args: &RunArgs, plan: &Plan) -> Result<Vec<Input>, Error> {
     Ok(inputs)
 }
 
-fn outputs(args: &RunArgs, plan: &Plan, inputs: &[Input]) -> Result<Vec<Output>, Error> {
+fn outputs(args: &RunArgs, loaded: &Loaded, inputs: &[Input]) -> Result<Vec<Output>, Error> {
     let mut outputs: Vec<Output> = Vec::new();
     for TopicPlace { topic, place } in &args.output {
-        plan.check_topic(topic, "--output")?;
+        loaded.check_topic(topic, "--output")?;
         let target = if place == "-" { OutputTarget::Stdout } else { OutputTarget::Path(PathBuf::from(place)) };
         let by_name = match &target {
             OutputTarget::Path(path) if is_json_lines(path) => OutputFormat::Json,
@@ -151,7 +151,7 @@ struct Running {
 impl Running {
     fn start(
         args: &RunArgs,
-        plan: &Plan,
+        loaded: Loaded,
         inputs: Vec<Input>,
         outputs: &[Output],
         interrupt: Interrupt,
@@ -163,20 +163,26 @@ impl Running {
             None => Data::over(Database::memory())?,
         };
         let kept = args.data.is_some();
+        let topics = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>();
+        let plan = loaded.plan(
+            Some(&*data.log),
+            &topics(inputs.iter().map(|input| &input.topic).collect()),
+            &topics(outputs.iter().map(|output| &output.topic).collect()),
+        )?;
+        let document = plan.revealed(args.secrets.as_deref())?;
         plan.create_topics(&*data.log)?;
         for (group, topic) in plan.readers() {
             data.expect_reader(&group, topic);
         }
         deployments::save(&data.database, &plan.deployment())?;
-        greet(&display, args, plan, &inputs);
+        greet(&display, args, &plan, &inputs);
         let deployment = plan.document.deployment.as_str();
         let sinks = outputs.iter().enumerate();
         let sinks: Vec<Sink> = sinks
             .map(|(number, output)| Sink::start(number, output, &data, deployment))
             .collect::<Result<_, _>>()?;
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
-        let host = Host::start(plan.document.clone(), plan.programs(), backends)
-            .map_err(|error| plan.start_failed(&error))?;
+        let host = Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
         let context = FeedContext {
             log: Arc::clone(&data.log),
             deployment: deployment.to_owned(),
