@@ -16,4 +16,4 @@ mod tree;
 
 pub(crate) use build::parse;
 pub(crate) use de::read;
-pub(crate) use tree::{Node, Places};
+pub(crate) use tree::{Node, Places, path_of_field, path_of_item};
