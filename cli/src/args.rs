@@ -134,7 +134,9 @@ fn topic_and_place(text: &str) -> Result<TopicPlace, String> {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  invoker inspect target/wasm32-wasip2/release/split.wasm\n  invoker inspect topology.yaml")]
+#[command(
+    after_help = "Examples:\n  invoker inspect target/wasm32-wasip2/release/split.wasm\n  invoker inspect topology.yaml"
+)]
 pub struct InspectArgs {
     /// A .wasm file, a function project, or a topology
     pub what: PathBuf,
@@ -148,7 +150,9 @@ pub struct DataArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  invoker tail counts --data state/ --limit 10\n  invoker tail lines --data state/ --from 17 --partition 2 --output-format json")]
+#[command(
+    after_help = "Examples:\n  invoker tail counts --data state/ --limit 10\n  invoker tail lines --data state/ --from 17 --partition 2 --output-format json"
+)]
 pub struct TailArgs {
     pub topic: String,
     #[command(flatten)]
@@ -223,7 +227,9 @@ pub enum DlqVerb {
     #[command(after_help = "Example:\n  invoker dlq show --data state/ --at 2/17")]
     Show(DlqArgs),
     /// Send dead letters back to the topics they came from
-    #[command(after_help = "Each is sent once, however often this is run.\n\nExample:\n  invoker dlq replay --data state/ --entity parse --code bad-json")]
+    #[command(
+        after_help = "Each is sent once, however often this is run.\n\nExample:\n  invoker dlq replay --data state/ --entity parse --code bad-json"
+    )]
     Replay(DlqArgs),
 }
 

@@ -86,7 +86,9 @@ fn database_failed(dir: &Path, error: &db::Error) -> Error {
 /// The log could not do something: `what`, in the user's words.
 pub fn log_failed(what: &str, error: &log::Error) -> Error {
     let help = match error {
-        log::Error::UnknownTopic { .. } | log::Error::UnknownPartition { .. } => "`invoker topics` lists what is there",
+        log::Error::UnknownTopic { .. } | log::Error::UnknownPartition { .. } => {
+            "`invoker topics` lists what is there"
+        }
         log::Error::RecordTooLarge { .. } => "make the record smaller",
         log::Error::OffsetOutOfRange { .. } => "start from an offset that the log still holds",
         _ => MEND,

@@ -14,15 +14,17 @@ const SPACE: &str = "deployments";
 
 /// One deployment as it ran last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Deployment {
-    pub document: HostDocument,
+pub(crate) struct Deployment {
+    pub(crate) document: HostDocument,
     /// Per entity.
-    pub states: BTreeMap<String, Vec<StateSpec>>,
+    pub(crate) states: BTreeMap<String, Vec<StateSpec>>,
 }
 
 /// Keeps a deployment. Durable with the next commit of the run.
-pub fn save(database: &Database, deployment: &Deployment) -> Result<(), Error> {
-    let failed = |why: String| Error::new(Exit::Data, "cannot note the deployment in the data directory", why, "check the disk");
+pub(crate) fn save(database: &Database, deployment: &Deployment) -> Result<(), Error> {
+    let failed = |why: String| {
+        Error::new(Exit::Data, "cannot note the deployment in the data directory", why, "check the disk")
+    };
     let text = serde_json::to_vec(deployment).map_err(|error| failed(error.to_string()))?;
     let space = database.space(SPACE).map_err(|error| failed(chain(&error)))?;
     let name = deployment.document.deployment.as_bytes();
@@ -35,8 +37,10 @@ pub fn save(database: &Database, deployment: &Deployment) -> Result<(), Error> {
 }
 
 /// All deployments, by name.
-pub fn load(database: &Database) -> Result<Vec<Deployment>, Error> {
-    let failed = |why: String| Error::new(Exit::Data, "cannot read the deployments of the data directory", why, "check the disk");
+pub(crate) fn load(database: &Database) -> Result<Vec<Deployment>, Error> {
+    let failed = |why: String| {
+        Error::new(Exit::Data, "cannot read the deployments of the data directory", why, "check the disk")
+    };
     let space = database.space(SPACE).map_err(|error| failed(chain(&error)))?;
     let parse = |entry: Result<(db::Key, db::Value), db::Error>| {
         let (_, text) = entry.map_err(|error| failed(chain(&error)))?;

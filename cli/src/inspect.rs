@@ -1,5 +1,6 @@
 //! `invoker inspect`: what a component declares, or how a topology fits together.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use invoker_core::document::EntityDocument;
@@ -15,7 +16,11 @@ use crate::plan::{self, Loaded, Plan};
 use crate::print::Printer;
 
 /// Shows a `.wasm` file, a function project or a topology.
-pub fn inspect(args: &InspectArgs, environment: &Environment, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn inspect(
+    args: &InspectArgs,
+    environment: &Environment,
+    printer: &mut Printer,
+) -> Result<(), Error> {
     let path = &args.what;
     let metadata = path.metadata().map_err(|error| {
         let what = format!("cannot read {:?}", path.display().to_string());
@@ -24,7 +29,7 @@ pub fn inspect(args: &InspectArgs, environment: &Environment, printer: &mut Prin
     let is_yaml = |path: &Path| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let is_topology = if metadata.is_dir() { path.join(plan::FILE).is_file() } else { is_yaml(path) };
     if is_topology {
-        return topology(&Loaded::read(path, environment)?.plan(None, &[], &[])?, printer);
+        return topology(&Loaded::read(path, environment)?.plan(BTreeMap::new())?, printer);
     }
     let absolute: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let component = functions::locate(&absolute.to_string_lossy(), Path::new(""), environment)?;

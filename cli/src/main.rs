@@ -63,10 +63,13 @@ fn usage(error: &clap::Error) -> ExitCode {
     let why = parts.next().filter(|part| part.starts_with("tip:")).unwrap_or_default();
     let usage = rendered.lines().skip_while(|line| !line.starts_with("Usage:")).collect::<Vec<_>>().join(" ");
     let usage = usage.split("For more information").next().unwrap_or_default().trim().to_owned();
-    let what = if what.starts_with("Usage:") || what.len() > 400 { "a verb is missing".to_owned() } else { what };
+    let what =
+        if what.starts_with("Usage:") || what.len() > 400 { "a verb is missing".to_owned() } else { what };
     let help = if usage.is_empty() { "`invoker --help` lists what there is".to_owned() } else { usage };
     let error = Error::new(Exit::Usage, what, why.trim_start_matches("tip: "), help);
     let json = std::env::args_os().any(|arg| arg == "--output-format=json")
-        || std::env::args_os().zip(std::env::args_os().skip(1)).any(|(a, b)| a == "--output-format" && b == "json");
+        || std::env::args_os()
+            .zip(std::env::args_os().skip(1))
+            .any(|(a, b)| a == "--output-format" && b == "json");
     fail(&Screen::default(), &error, if json { Format::Json } else { Format::Text })
 }

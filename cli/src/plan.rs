@@ -13,7 +13,7 @@ use invoker_core::plan::{self, Local, NewTopic};
 use invoker_core::topology::{self, Document, Functions, Outside, Problems, Unavailable};
 use invoker_engine::Function;
 use invoker_host::StartError;
-use invoker_host::log::{Log, TopicSpec, TopicPartition};
+use invoker_host::log::{Log, TopicPartition, TopicSpec};
 use invoker_host::program::Program;
 
 use crate::data::log_failed;
@@ -23,11 +23,11 @@ use crate::error::{Error, Exit, Problem, chain};
 use crate::functions;
 
 /// The name of the file in a folder that is given as a topology.
-pub const FILE: &str = "topology.yaml";
+pub(crate) const FILE: &str = "topology.yaml";
 
 /// A topology that was read and checked, with its functions.
 #[derive(Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     document: Document,
     /// By name of the entity.
     functions: BTreeMap<String, Function>,
@@ -35,19 +35,19 @@ pub struct Loaded {
 
 /// What is to be run.
 #[derive(Debug)]
-pub struct Plan {
-    pub document: HostDocument,
+pub(crate) struct Plan {
+    pub(crate) document: HostDocument,
     /// By id of the entity.
-    pub functions: BTreeMap<String, Function>,
+    pub(crate) functions: BTreeMap<String, Function>,
     /// Partitions of every topic of the topology.
-    pub topics: BTreeMap<String, u32>,
+    pub(crate) topics: BTreeMap<String, u32>,
     create: Vec<NewTopic>,
     notes: Vec<String>,
 }
 
 impl Loaded {
     /// Reads a topology, or that of a folder, and the functions that it names.
-    pub fn read(path: &Path, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path, environment: &Environment) -> Result<Self, Error> {
         let path = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
         let source = path.display().to_string();
         let text = std::fs::read(&path).map_err(|error| {
@@ -61,16 +61,17 @@ impl Loaded {
     }
 
     /// The topics that entities read or write.
-    pub fn topics(&self) -> BTreeSet<&str> {
+    pub(crate) fn topics(&self) -> BTreeSet<&str> {
         let spec = &self.document.resource().spec;
         let entities = spec.stateful_entities.iter();
         let named = entities.flat_map(|entity| entity.input_topics().chain(entity.output_topics()));
-        let dead_letters = spec.stateful_entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
+        let dead_letters =
+            spec.stateful_entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
         named.chain(dead_letters).chain(spec.topics.keys().map(String::as_str)).collect()
     }
 
     /// Refuses a topic of an option that no entity has anything to do with.
-    pub fn check_topic(&self, topic: &str, option: &str) -> Result<(), Error> {
+    pub(crate) fn check_topic(&self, topic: &str, option: &str) -> Result<(), Error> {
         let dead_letters = self.document.resource().spec.stateful_entities.iter();
         let id = self.document.resource().id();
         let mut dead_letters = dead_letters.map(|entity| names::dead_letter_topic(&id, entity.id()));
@@ -87,19 +88,26 @@ impl Loaded {
         Err(Error::new(Exit::Usage, what, format!("it has {}", all.join(", ")), help))
     }
 
-    /// Plans the topology onto this machine and the topics of `log`. `outside` names what else reads and writes topics.
-    pub fn plan(self, log: Option<&dyn Log>, inputs: &[&str], outputs: &[&str]) -> Result<Plan, Error> {
-        let (existing, filled) = log.map_or_else(|| Ok(Default::default()), existing)?;
-        if log.is_some() {
-            let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            let outside = Outside { inputs: names(inputs), outputs: names(outputs), existing: filled };
-            topology::check(&self.document, Some(&outside)).map_err(|problems| invalid(&problems))?;
-        }
+    /// Plans the topology onto this machine and the topics of `log`, of which `inputs` are written and `outputs` read
+    /// from outside.
+    pub(crate) fn plan_run(
+        self,
+        log: &dyn Log,
+        inputs: BTreeSet<String>,
+        outputs: BTreeSet<String>,
+    ) -> Result<Plan, Error> {
+        let (partitions, existing) = existing(log)?;
+        let outside = Outside { inputs, outputs, existing };
+        topology::check(&self.document, Some(&outside)).map_err(|problems| invalid(&problems))?;
+        self.plan(partitions)
+    }
+
+    /// Plans the topology onto this machine; `existing` are the topics that are there, with their partitions.
+    pub(crate) fn plan(self, existing: BTreeMap<String, u32>) -> Result<Plan, Error> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let local = Local { cores, existing: existing.clone(), ..Local::default() };
-        let described = |(name, function): (&String, &Function)| {
-            (name.clone(), Ok(Arc::clone(function.description())))
-        };
+        let described =
+            |(name, function): (&String, &Function)| (name.clone(), Ok(Arc::clone(function.description())));
         let described: Functions = self.functions.iter().map(described).collect();
         let planned =
             plan::plan(&self.document, &described, &local).map_err(|problems| invalid(&problems))?;
@@ -119,7 +127,7 @@ impl Loaded {
 
 impl Plan {
     /// Makes the topics that are missing.
-    pub fn create_topics(&self, log: &dyn Log) -> Result<(), Error> {
+    pub(crate) fn create_topics(&self, log: &dyn Log) -> Result<(), Error> {
         for topic in &self.create {
             let number = |name: &str| topic.config.get(name).and_then(|text| text.parse().ok());
             let spec = TopicSpec {
@@ -136,7 +144,7 @@ impl Plan {
     }
 
     /// The groups of the entities, each with a topic that it reads.
-    pub fn readers(&self) -> impl Iterator<Item = (String, &String)> {
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (String, &String)> {
         let (prefix, deployment) = (&self.document.prefix, &self.document.deployment);
         self.document.entities.iter().flat_map(move |entity| {
             let group = names::group(prefix, deployment, &entity.id);
@@ -145,12 +153,12 @@ impl Plan {
     }
 
     /// What the user should know of the topology.
-    pub fn notes(&self) -> &[String] {
+    pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 
     /// The functions as a host takes them.
-    pub fn programs(&self) -> BTreeMap<String, Arc<dyn Program>> {
+    pub(crate) fn programs(&self) -> BTreeMap<String, Arc<dyn Program>> {
         let program = |(id, function): (&String, &Function)| {
             (id.clone(), Arc::new(function.clone()) as Arc<dyn Program>)
         };
@@ -158,7 +166,7 @@ impl Plan {
     }
 
     /// The document with its secrets, for the host alone.
-    pub fn revealed(&self, folder: Option<&Path>) -> Result<HostDocument, Error> {
+    pub(crate) fn revealed(&self, folder: Option<&Path>) -> Result<HostDocument, Error> {
         let mut document = self.document.clone();
         for entity in &mut document.entities {
             if let Some(function) = self.functions.get(&entity.id) {
@@ -169,13 +177,14 @@ impl Plan {
     }
 
     /// What tools will want to know of this run.
-    pub fn deployment(&self) -> Deployment {
-        let states = |(id, function): (&String, &Function)| (id.clone(), function.description().states.clone());
+    pub(crate) fn deployment(&self) -> Deployment {
+        let states =
+            |(id, function): (&String, &Function)| (id.clone(), function.description().states.clone());
         Deployment { document: self.document.clone(), states: self.functions.iter().map(states).collect() }
     }
 
     /// Why the host did not start.
-    pub fn start_failed(error: &StartError) -> Error {
+    pub(crate) fn start_failed(error: &StartError) -> Error {
         match error {
             StartError::Log(error) => log_failed("cannot start the entities", error),
             StartError::Thread(_) => Error::internal("cannot start the entities", chain(error)),

@@ -8,7 +8,7 @@ use crate::args::Format;
 use crate::error::{Error, Exit};
 
 /// Standard output of a tool. A reader that went away ends the tool quietly.
-pub struct Printer {
+pub(crate) struct Printer {
     out: Box<dyn Write>,
     format: Format,
     closed: bool,
@@ -21,16 +21,20 @@ impl std::fmt::Debug for Printer {
 }
 
 impl Printer {
-    pub fn stdout(format: Format) -> Self {
+    pub(crate) fn stdout(format: Format) -> Self {
         Self::new(format, Box::new(io::BufWriter::new(io::stdout())))
     }
 
-    pub fn new(format: Format, out: Box<dyn Write>) -> Self {
+    pub(crate) fn new(format: Format, out: Box<dyn Write>) -> Self {
         Self { out, format, closed: false }
     }
 
     /// Prints one item; only the form that is wanted is made.
-    pub fn item(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> Result<(), Error> {
+    pub(crate) fn item(
+        &mut self,
+        text: impl FnOnce() -> String,
+        json: impl FnOnce() -> Value,
+    ) -> Result<(), Error> {
         let line = match self.format {
             Format::Text => text(),
             Format::Json => json().to_string(),
@@ -39,7 +43,7 @@ impl Printer {
     }
 
     /// Prints a line to people only.
-    pub fn note(&mut self, text: &str) -> Result<(), Error> {
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Error> {
         if self.format == Format::Json {
             return Ok(());
         }
@@ -47,7 +51,7 @@ impl Printer {
     }
 
     /// Prints an object to scripts only.
-    pub fn object(&mut self, json: impl FnOnce() -> Value) -> Result<(), Error> {
+    pub(crate) fn object(&mut self, json: impl FnOnce() -> Value) -> Result<(), Error> {
         if self.format == Format::Text {
             return Ok(());
         }
@@ -55,7 +59,7 @@ impl Printer {
     }
 
     /// Prints a table to people, its columns lined up.
-    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
         let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
         let all = || std::iter::once(&head).chain(rows);
         let width = |column: usize| {
@@ -69,13 +73,13 @@ impl Printer {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         let flushed = self.out.flush();
         self.check(flushed)
     }
 
     /// Whether nobody reads any more.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
@@ -93,14 +97,16 @@ impl Printer {
                 self.closed = true;
                 Ok(())
             }
-            Err(error) => Err(Error::new(Exit::File, "cannot write standard output", error, "check where it goes to")),
+            Err(error) => {
+                Err(Error::new(Exit::File, "cannot write standard output", error, "check where it goes to"))
+            }
             Ok(()) => Ok(()),
         }
     }
 }
 
 /// Milliseconds since 1970 as a UTC time: `2026-11-21T07:40:00.123Z`.
-pub fn utc(milliseconds: i64) -> String {
+pub(crate) fn utc(milliseconds: i64) -> String {
     let (days, of_day) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
     // Years from March: a leap day is then the last of its year (400 years = 146,097 days).
     let from_march = days + 719_468;

@@ -12,23 +12,27 @@ use crate::records::Meta;
 const LIMIT: PollLimit = PollLimit { records: 1024, bytes: 1 << 20 };
 
 /// The topic of this name, or an error that says which there are.
-pub fn topic(log: &dyn Log, name: &str) -> Result<Topic, Error> {
+pub(crate) fn topic(log: &dyn Log, name: &str) -> Result<Topic, Error> {
     let failed = |error| log_failed("cannot list topics", &error);
     if let Some(topic) = log.topics().describe(name).map_err(failed)? {
         return Ok(topic);
     }
     let names: Vec<_> = log.topics().list().map_err(failed)?.into_iter().map(|topic| topic.name).collect();
-    let why = if names.is_empty() { "there are no topics".to_owned() } else { format!("there are {}", names.join(", ")) };
+    let why = if names.is_empty() {
+        "there are no topics".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    };
     Err(Error::new(Exit::Usage, format!("there is no topic {name:?}"), why, "name one of those"))
 }
 
 /// A source of this log.
-pub fn source(log: &dyn Log) -> Result<Box<dyn Source>, Error> {
+pub(crate) fn source(log: &dyn Log) -> Result<Box<dyn Source>, Error> {
     log.source().map_err(|error| log_failed("cannot read the log", &error))
 }
 
 /// Hands the records of one partition to `take`, from `from` to the end that it has now, until `take` says `false`.
-pub fn read(
+pub(crate) fn read(
     log: &dyn Log,
     place: &TopicPartition,
     from: u64,

@@ -36,7 +36,7 @@ struct Entry<'a> {
 }
 
 /// Prints the value of a key, or the fields of a map.
-pub fn get(
+pub(crate) fn get(
     store: &dyn StateStore,
     deployments: &[Deployment],
     args: &StateGetArgs,
@@ -51,19 +51,22 @@ pub fn get(
                 let what = format!("state {:?} has no fields", args.state);
                 return Err(Error::new(Exit::Usage, what, "it holds one value per key", "leave --field out"));
             }
-            (StateKind::Map | StateKind::SortedMap, None) => view.scan(scope, Some(key), b"", u64::MAX, printer)?,
+            (StateKind::Map | StateKind::SortedMap, None) => {
+                view.scan(scope, Some(key), b"", u64::MAX, printer)?
+            }
             _ => view.read(scope, key, field, printer)?,
         };
     }
     if found > 0 {
         return Ok(());
     }
-    let what = format!("there is nothing under key {:?} in state {:?} of {:?}", args.key, args.state, args.entity);
+    let what =
+        format!("there is nothing under key {:?} in state {:?} of {:?}", args.key, args.state, args.entity);
     Err(Error::new(Exit::Usage, what, "no partition has it", "`invoker state scan` lists keys"))
 }
 
 /// Prints the keys and values of a value state.
-pub fn scan(
+pub(crate) fn scan(
     store: &dyn StateStore,
     deployments: &[Deployment],
     args: &StateScanArgs,
@@ -111,7 +114,13 @@ impl<'a> View<'a> {
         Ok(Self { store, name, kind, scopes, now })
     }
 
-    fn read(&self, scope: &Scope, key: &[u8], field: Option<&[u8]>, printer: &mut Printer) -> Result<u64, Error> {
+    fn read(
+        &self,
+        scope: &Scope,
+        key: &[u8],
+        field: Option<&[u8]>,
+        printer: &mut Printer,
+    ) -> Result<u64, Error> {
         let keys: Column = [Some(key)].into_iter().collect();
         let fields: Column = [field].into_iter().collect();
         let read = Read { scope, state: self.name, kind: self.kind, keys: &keys, fields: &fields };
@@ -141,10 +150,12 @@ impl<'a> View<'a> {
                 if printed == limit {
                     break;
                 }
-                let (item, value) = (page.fields.get(i).unwrap_or_default(), page.values.get(i).unwrap_or_default());
+                let (item, value) =
+                    (page.fields.get(i).unwrap_or_default(), page.values.get(i).unwrap_or_default());
                 let (key, field) = key.map_or((item, None), |key| (key, Some(item)));
                 let expires = page.expires.get(i).copied().unwrap_or(-1);
-                printed += self.print(&Entry { partition: scope.partition, key, field, value, expires }, printer)?;
+                printed +=
+                    self.print(&Entry { partition: scope.partition, key, field, value, expires }, printer)?;
             }
             match page.next {
                 Some(next) => start = Some(next),
@@ -208,9 +219,18 @@ fn scopes(store: &dyn StateStore, entity: &str, deployment: Option<&str>) -> Res
 }
 
 fn has(names: &[&str]) -> String {
-    if names.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", names.join(", ")) }
+    if names.is_empty() {
+        "there is none at all".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
 }
 
 fn failed(error: &invoker_host::state::Error) -> Error {
-    Error::new(Exit::Data, "cannot read the state", chain(error), "check the data directory and the disk it is on")
+    Error::new(
+        Exit::Data,
+        "cannot read the state",
+        chain(error),
+        "check the data directory and the disk it is on",
+    )
 }

@@ -80,7 +80,7 @@ fn last(log: &dyn Log, place: &TopicPartition, (start, end): (u64, u64), count: 
 }
 
 /// Prints records, one partition after the other.
-pub fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Result<(), Error> {
     let from: From = args.from.parse()?;
     let topic = reader::topic(log, &args.topic)?;
     if let Some(partition) = args.partition.filter(|&partition| partition >= topic.partitions) {
@@ -118,7 +118,7 @@ fn line(meta: &Meta<'_>, record: RecordRef<'_>) -> String {
 }
 
 /// Bytes on a screen; what is absent is not the same as what is empty.
-pub fn shown(bytes: Option<&[u8]>) -> String {
+pub(crate) fn shown(bytes: Option<&[u8]>) -> String {
     match bytes {
         None => "-".to_owned(),
         Some(b"") => "\"\"".to_owned(),
@@ -134,7 +134,9 @@ mod tests {
     fn places_to_start_from_are_understood() {
         let parsed: Vec<From> = ["start", "end", "17", "@1700", "-5"].map(|t| t.parse().unwrap()).into();
         assert_eq!(parsed, [From::Start, From::End, From::Offset(17), From::Time(1700), From::Last(5)]);
-        assert!("yesterday".parse::<From>().unwrap_err().to_string().contains("\"yesterday\" is not understood"));
+        assert!(
+            "yesterday".parse::<From>().unwrap_err().to_string().contains("\"yesterday\" is not understood")
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::print::Printer;
 use crate::reader;
 
 /// Lists topics, partitions and how many offsets each holds.
-pub fn list(log: &dyn Log, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn list(log: &dyn Log, printer: &mut Printer) -> Result<(), Error> {
     let failed = |error| log_failed("cannot list topics", &error);
     let source = reader::source(log)?;
     let mut rows = Vec::new();
@@ -25,7 +25,9 @@ pub fn list(log: &dyn Log, printer: &mut Printer) -> Result<(), Error> {
     }
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|(topic, offsets, _)| vec![topic.name.clone(), topic.partitions.to_string(), offsets.to_string()])
+        .map(|(topic, offsets, _)| {
+            vec![topic.name.clone(), topic.partitions.to_string(), offsets.to_string()]
+        })
         .collect();
     printer.table(&["topic", "partitions", "offsets"], &cells)?;
     for (topic, offsets, bounds) in rows {

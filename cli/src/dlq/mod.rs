@@ -25,7 +25,12 @@ const HEAD: [&str; 7] = ["entity", "at", "from", "code", "key", "message", ""];
 const TRANSACTION_BYTES: usize = 4 << 20;
 
 /// One line per letter.
-pub fn list(log: &dyn Log, deployments: &[Deployment], args: &DlqArgs, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn list(
+    log: &dyn Log,
+    deployments: &[Deployment],
+    args: &DlqArgs,
+    printer: &mut Printer,
+) -> Result<(), Error> {
     let mut rows = Vec::new();
     each(log, deployments, args, |letter| {
         printer.object(|| letter.json())?;
@@ -40,7 +45,12 @@ pub fn list(log: &dyn Log, deployments: &[Deployment], args: &DlqArgs, printer: 
 }
 
 /// Everything about each letter.
-pub fn show(log: &dyn Log, deployments: &[Deployment], args: &DlqArgs, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn show(
+    log: &dyn Log,
+    deployments: &[Deployment],
+    args: &DlqArgs,
+    printer: &mut Printer,
+) -> Result<(), Error> {
     let mut found = false;
     each(log, deployments, args, |letter| {
         found = true;
@@ -50,7 +60,7 @@ pub fn show(log: &dyn Log, deployments: &[Deployment], args: &DlqArgs, printer: 
 }
 
 /// Sends letters back, each once: that it was sent commits in the same transaction as the record.
-pub fn replay(
+pub(crate) fn replay(
     log: &dyn Log,
     deployments: &[Deployment],
     args: &DlqArgs,
@@ -88,7 +98,9 @@ fn each(
             reader::read(log, &place, 0, |meta, record| {
                 let behind = after.replace(meta.offset + 1);
                 let wanted = args.at.is_empty() || args.at.contains(&(meta.partition, meta.offset));
-                let Some(mut letter) = Letter::parse(meta, record).filter(|_| wanted) else { return Ok(true) };
+                let Some(mut letter) = Letter::parse(meta, record).filter(|_| wanted) else {
+                    return Ok(true);
+                };
                 letter.after = behind.unwrap_or(meta.offset);
                 letter.replayed = done.is_some_and(|done| done.contains(meta.offset));
                 let of_entity = args.entity.as_ref().is_none_or(|entity| entity == letter.told("entity"));
@@ -151,7 +163,8 @@ impl Sender {
             self.open.insert(place.clone(), known);
         }
         let Some((topic, partition)) = letter.origin() else {
-            let what = format!("dead letter {}/{} does not say where it came from", letter.partition, letter.offset);
+            let what =
+                format!("dead letter {}/{} does not say where it came from", letter.partition, letter.offset);
             return Err(Error::new(Exit::Data, what, "its headers are damaged", "leave it out with --at"));
         };
         let (handle, partitions) = self.producer.open(topic).map_err(failed)?;

@@ -11,8 +11,11 @@ use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
 
 /// Where a function named `reference` in a file of `folder` lies.
-pub fn locate(reference: &str, folder: &Path, environment: &Environment) -> Result<PathBuf, Error> {
-    if !["./", "../", "/"].iter().any(|start| reference.starts_with(start)) && reference != "." && reference != ".." {
+pub(crate) fn locate(reference: &str, folder: &Path, environment: &Environment) -> Result<PathBuf, Error> {
+    if !["./", "../", "/"].iter().any(|start| reference.starts_with(start))
+        && reference != "."
+        && reference != ".."
+    {
         let what = format!("cannot get function {reference:?}");
         let why = "it is a name in a registry, and no registry is configured yet";
         let help = format!("give a file or a project folder, such as \"./{}\"", last_part(reference));
@@ -36,7 +39,7 @@ fn last_part(reference: &str) -> &str {
 }
 
 /// An engine that keeps compiled code in the user's cache.
-pub fn engine(environment: &Environment) -> Result<Engine, Error> {
+pub(crate) fn engine(environment: &Environment) -> Result<Engine, Error> {
     let options = EngineOptions { cache_dir: environment.code_cache.clone(), ..EngineOptions::default() };
     Engine::new(options).map_err(|error| match &error {
         EngineError::Cache { .. } => {
@@ -48,7 +51,7 @@ pub fn engine(environment: &Environment) -> Result<Engine, Error> {
 }
 
 /// Reads and loads a component.
-pub fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
+pub(crate) fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
     let shown = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
         Error::new(Exit::Function, format!("cannot read function {shown:?}"), error, "check the file")
@@ -75,7 +78,10 @@ mod tests {
     fn a_path_is_relative_to_the_topology() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f.wasm"), b"").unwrap();
-        assert_eq!(locate("./f.wasm", dir.path(), &Environment::default()).unwrap(), dir.path().join("./f.wasm"));
+        assert_eq!(
+            locate("./f.wasm", dir.path(), &Environment::default()).unwrap(),
+            dir.path().join("./f.wasm")
+        );
         let error = locate("./g.wasm", dir.path(), &Environment::default()).unwrap_err();
         assert!(error.to_string().contains("g.wasm\"\nwhy: No such file"), "{error}");
         assert_eq!(error.exit, Exit::Function);
@@ -83,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_registry_name_is_refused_as_not_configured() {
-        let error = locate("team/split:1.0.0", Path::new("/"), &Environment::default()).unwrap_err().to_string();
+        let error =
+            locate("team/split:1.0.0", Path::new("/"), &Environment::default()).unwrap_err().to_string();
         assert!(error.contains("no registry is configured yet"), "{error}");
         assert!(error.contains("\"./split\""), "{error}");
     }

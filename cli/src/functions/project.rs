@@ -136,7 +136,10 @@ mod tests {
     fn a_rust_build_is_found_in_the_named_target_folder_or_the_workspace() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        write(&root, &[("Cargo.toml", "[workspace]\n"), ("split/Cargo.toml", "[package]\nname = \"word-split\"\n")]);
+        write(
+            &root,
+            &[("Cargo.toml", "[workspace]\n"), ("split/Cargo.toml", "[package]\nname = \"word-split\"\n")],
+        );
         let (project, built) = (root.join("split"), "wasm32-wasip2/release/word_split.wasm");
         let error = last_build(&project, None).unwrap_err().to_string();
         assert!(error.contains("help: run `cargo build --release --target wasm32-wasip2` in"), "{error}");
@@ -151,6 +154,11 @@ mod tests {
     #[test]
     fn a_folder_without_project_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(last_build(dir.path(), None).unwrap_err().to_string().contains("neither a Cargo.toml nor a package.json"));
+        assert!(
+            last_build(dir.path(), None)
+                .unwrap_err()
+                .to_string()
+                .contains("neither a Cargo.toml nor a package.json")
+        );
     }
 }

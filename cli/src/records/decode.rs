@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn the_first_tab_ends_the_key() {
-        assert_eq!(key_value(InputFormat::KeyValue, b"k\tv\tw"), (Some(b"k".to_vec()), Some(b"v\tw".to_vec())));
+        assert_eq!(
+            key_value(InputFormat::KeyValue, b"k\tv\tw"),
+            (Some(b"k".to_vec()), Some(b"v\tw".to_vec()))
+        );
         assert!(matches!(InputFormat::KeyValue.decode(b"kv", |_| ()), Err(DecodeError::NoTab)));
     }
 

@@ -34,7 +34,8 @@ impl OutputFormat {
                 into.extend_from_slice(record.value.unwrap_or_default());
             }
             // Objects of strings and numbers always have a text.
-            Self::Json => into.extend_from_slice(serde_json::Value::Object(to_json(meta, record)).to_string().as_bytes()),
+            Self::Json => into
+                .extend_from_slice(serde_json::Value::Object(to_json(meta, record)).to_string().as_bytes()),
         }
         into.push(b'\n');
     }

@@ -132,7 +132,8 @@ mod tests {
             &[(b"a", Some(b"1")), (b"a", Some(b"\xff")), (b"none", None)];
         let record =
             RecordRef { key: Some(b"\x00\xfe"), value: Some("Grüße\n".as_bytes()), timestamp: 17, headers };
-        let line = serde_json::to_vec(&to_json(&Meta { topic: "t", partition: 1, offset: 2 }, record)).unwrap();
+        let line =
+            serde_json::to_vec(&to_json(&Meta { topic: "t", partition: 1, offset: 2 }, record)).unwrap();
         let back = Record::parse(&line).unwrap();
         assert_eq!(back.key.as_deref(), record.key);
         assert_eq!(back.value.as_deref(), record.value);

@@ -70,7 +70,8 @@ fn inputs(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Input>, Error> {
             path.metadata().map_err(|error| feed::unreadable(path, &error))?;
         }
         let input = Input { topic: topic.clone(), source, format: args.input_records };
-        let stdin_twice = input.source == InputSource::Stdin && inputs.iter().any(|i| i.source == input.source);
+        let stdin_twice =
+            input.source == InputSource::Stdin && inputs.iter().any(|i| i.source == input.source);
         if stdin_twice || inputs.contains(&input) {
             let why = "its records would be split between them, or come twice";
             let help = "give it once; two entities may read one topic";
@@ -85,7 +86,8 @@ fn outputs(args: &RunArgs, loaded: &Loaded, inputs: &[Input]) -> Result<Vec<Outp
     let mut outputs: Vec<Output> = Vec::new();
     for TopicPlace { topic, place } in &args.output {
         loaded.check_topic(topic, "--output")?;
-        let target = if place == "-" { OutputTarget::Stdout } else { OutputTarget::Path(PathBuf::from(place)) };
+        let target =
+            if place == "-" { OutputTarget::Stdout } else { OutputTarget::Path(PathBuf::from(place)) };
         let by_name = match &target {
             OutputTarget::Path(path) if is_json_lines(path) => OutputFormat::Json,
             _ => OutputFormat::Value,
@@ -163,11 +165,10 @@ impl Running {
             None => Data::over(Database::memory())?,
         };
         let kept = args.data.is_some();
-        let topics = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>();
-        let plan = loaded.plan(
-            Some(&*data.log),
-            &topics(inputs.iter().map(|input| &input.topic).collect()),
-            &topics(outputs.iter().map(|output| &output.topic).collect()),
+        let plan = loaded.plan_run(
+            &*data.log,
+            inputs.iter().map(|input| input.topic.clone()).collect(),
+            outputs.iter().map(|output| output.topic.clone()).collect(),
         )?;
         let document = plan.revealed(args.secrets.as_deref())?;
         plan.create_topics(&*data.log)?;
@@ -182,13 +183,19 @@ impl Running {
             .map(|(number, output)| Sink::start(number, output, &data, deployment))
             .collect::<Result<_, _>>()?;
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
-        let host = Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
+        let host =
+            Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
         let context = FeedContext {
             log: Arc::clone(&data.log),
             deployment: deployment.to_owned(),
             keep: kept,
             follow: args.follow,
-            consumed: plan.readers().map(|(_, topic)| topic).chain(outputs.iter().map(|o| &o.topic)).cloned().collect(),
+            consumed: plan
+                .readers()
+                .map(|(_, topic)| topic)
+                .chain(outputs.iter().map(|o| &o.topic))
+                .cloned()
+                .collect(),
             behind: Arc::default(),
             stop: Arc::default(),
         };
@@ -219,7 +226,8 @@ impl Running {
     fn watch(&mut self) -> Ending {
         loop {
             if self.interrupt.asked() && !self.context.stop.swap(true, Ordering::Relaxed) {
-                let text = "ending: inputs are closed, what was read is finished (Ctrl-C again quits at once)";
+                let text =
+                    "ending: inputs are closed, what was read is finished (Ctrl-C again quits at once)";
                 self.display.say("ending", text, json!({}));
             }
             if let Some(ending) = self.broken() {
@@ -362,7 +370,9 @@ fn greet(display: &Display, args: &RunArgs, plan: &Plan, inputs: &[Input]) {
     }
     let note = |text: &str| display.say("note", text, json!({"text": text}));
     if args.data.is_some() && inputs.iter().any(|input| input.source == InputSource::Stdin) {
-        note("input - has no position to go on from: what is piped in again after a kill comes twice (at least once)");
+        note(
+            "input - has no position to go on from: what is piped in again after a kill comes twice (at least once)",
+        );
     }
     if args.durability == Durability::Process {
         note("--durability process: commits survive the end of this process, not that of the machine");
@@ -386,6 +396,10 @@ fn stopped(snapshot: &Snapshot, kept: bool) -> Option<Error> {
 }
 
 fn unread(kept: bool) -> Error {
-    let help = if kept { "run it again: it goes on where it ended" } else { "with --data a run can go on where it ended" };
+    let help = if kept {
+        "run it again: it goes on where it ended"
+    } else {
+        "with --data a run can go on where it ended"
+    };
     Error::new(Exit::Interrupted, "interrupted", "inputs were not read to their end", help)
 }

@@ -69,7 +69,8 @@ fn a_line_of_50_mb_passes() {
 fn an_output_that_cannot_be_written_is_told() {
     let folder = Folder::with_word_count();
     folder.write("in.txt", "a\n");
-    let run = |output| folder.invoker(&["run", "topology.yaml", "--input", "lines=in.txt", "--output", output]);
+    let run =
+        |output| folder.invoker(&["run", "topology.yaml", "--input", "lines=in.txt", "--output", output]);
     run("words=no/out.txt").failed(5, &["cannot write output \"no/out.txt\"", "make the folder"]);
     run("words=/dev/full").failed(5, &["cannot write output \"/dev/full\"", "make room on the disk"]);
     run("words=in.txt").failed(2, &["cannot write output \"in.txt\"", "read as an input, too"]);
@@ -80,7 +81,8 @@ fn an_output_that_cannot_be_written_is_told() {
 fn a_reader_that_goes_away_ends_the_run_quietly() {
     let folder = Folder::with_word_count();
     folder.write("in.txt", "a b c d\n".repeat(100_000));
-    let mut command = folder.command(&["run", "topology.yaml", "--input", "lines=in.txt", "--output", "words=-"]);
+    let mut command =
+        folder.command(&["run", "topology.yaml", "--input", "lines=in.txt", "--output", "words=-"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ended = ended(child.wait_with_output().unwrap());

@@ -17,7 +17,9 @@ fn topology_of(function: &str) -> Folder {
 #[test]
 fn a_missing_function_is_named() {
     let folder = topology_of("./gone.wasm");
-    folder.invoker(&["run", "topology.yaml"]).failed(4, &["gone.wasm", "why: No such file", "help: check the path"]);
+    folder
+        .invoker(&["run", "topology.yaml"])
+        .failed(4, &["gone.wasm", "why: No such file", "help: check the path"]);
 }
 
 #[test]
@@ -32,13 +34,17 @@ fn a_file_that_is_no_wasm_is_named() {
 fn a_core_module_is_told_from_a_component() {
     let folder = topology_of("./core.wasm");
     folder.write("core.wasm", b"\0asm\x01\0\0\0");
-    folder.invoker(&["run", "topology.yaml"]).failed(4, &["core.wasm", "core module"]);
+    folder
+        .invoker(&["run", "topology.yaml"])
+        .failed(4, &["core.wasm", "core WebAssembly module, not a component"]);
 }
 
 #[test]
 fn a_registry_name_says_that_there_is_no_registry() {
     let folder = topology_of("team/split:1.0.0");
-    folder.invoker(&["run", "topology.yaml"]).failed(4, &["team/split:1.0.0", "no registry is configured yet"]);
+    folder
+        .invoker(&["run", "topology.yaml"])
+        .failed(4, &["team/split:1.0.0", "no registry is configured yet"]);
 }
 
 #[test]

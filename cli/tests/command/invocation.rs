@@ -33,7 +33,7 @@ impl Folder {
     /// Words of lines, counted, in two stages of two partitions.
     pub(crate) fn with_word_count() -> Self {
         let folder = Self::new();
-        let (split, count) = (guest("split"), guest("count"));
+        let (split, count) = (guest("wordcount_split"), guest("wordcount_count"));
         folder.write(
             "topology.yaml",
             format!(

@@ -58,7 +58,12 @@ fn a_second_run_goes_on_where_the_first_ended() {
     let first = folder.read("out.txt");
     run(&folder, &more).succeeded();
     assert_eq!(folder.read("out.txt"), first);
-    std::fs::OpenOptions::new().append(true).open(folder.path("in.txt")).unwrap().write_all(b"the\n").unwrap();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(folder.path("in.txt"))
+        .unwrap()
+        .write_all(b"the\n")
+        .unwrap();
     run(&folder, &more).succeeded();
     let expected = [("cat", 1), ("dog", 1), ("the", 3)].map(|(word, count)| (word.to_owned(), count));
     assert_eq!(counts(&folder.read("out.txt")), expected);
@@ -94,7 +99,10 @@ fn a_followed_run_takes_what_is_added_and_ends_with_an_interrupt() {
     assert_eq!(line, "c\n");
     interrupt(&child);
     let ended = ended(child.wait_with_output().unwrap()).succeeded();
-    assert!(ended.err.contains("ending: inputs are closed") && ended.err.contains("drained after"), "{ended:?}");
+    assert!(
+        ended.err.contains("ending: inputs are closed") && ended.err.contains("drained after"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -122,11 +130,11 @@ fn inspect_shows_functions_and_topologies() {
     for text in ["deployment default.words", "entity count", "reads        words (2 partitions)", "sha256:"] {
         assert!(topology.contains(text), "{text}: {topology}");
     }
-    let component = crate::invocation::guest("count");
+    let component = crate::invocation::guest("wordcount_count");
     let component = component.to_str().unwrap();
     let shown = folder.invoker(&["inspect", component]).succeeded().out;
-    assert!(shown.contains("state      count (one value per key"), "{shown}");
+    assert!(shown.contains("state      total (one value per key"), "{shown}");
     let json = folder.invoker(&["inspect", component, "--output-format", "json"]).succeeded().out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["description"]["states"][0]["name"], "count");
+    assert_eq!(json["description"]["states"][0]["name"], "total");
 }

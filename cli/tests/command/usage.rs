@@ -5,14 +5,17 @@ use crate::invocation::Folder;
 #[test]
 fn an_unknown_flag_is_named() {
     let ended = Folder::new().invoker(&["run", "topology.yaml", "--inptu", "a=b"]);
-    ended.failed(2, &["error: unexpected argument '--inptu' found", "why: a similar argument exists: '--input'"]);
+    ended.failed(
+        2,
+        &["error: unexpected argument '--inptu' found", "why: a similar argument exists: '--input'"],
+    );
     assert_eq!(ended.err.lines().count(), 3, "{ended:?}");
 }
 
 #[test]
 fn an_unknown_verb_is_named() {
-    let ended = Folder::new().invoker(&["rnu"]);
-    ended.failed(2, &["error: unrecognized subcommand 'rnu'", "'run'"]);
+    let ended = Folder::new().invoker(&["runn"]);
+    ended.failed(2, &["error: unrecognized subcommand 'runn'", "'run'"]);
 }
 
 #[test]
@@ -33,7 +36,7 @@ fn errors_are_objects_for_scripts() {
     let error: serde_json::Value = serde_json::from_str(ended.err.trim()).unwrap();
     assert_eq!((ended.code, &error["error"]["exitCode"]), (6, &6.into()));
     assert_eq!(error["error"]["kind"], "data");
-    let ended = Folder::new().invoker(&["--output-format=json", "rnu"]);
+    let ended = Folder::new().invoker(&["--output-format=json", "runn"]);
     let error: serde_json::Value = serde_json::from_str(ended.err.trim()).unwrap();
     assert_eq!(error["error"]["exitCode"], 2);
 }

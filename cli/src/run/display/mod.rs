@@ -86,7 +86,8 @@ impl Display {
     fn progress_line(&self, snapshot: &Snapshot) -> String {
         let entities = snapshot.status.entities.iter().map(|entity| {
             let now = self.rates.of(&entity.id);
-            let retrying = entity.partitions.iter().any(|p| matches!(p.state, PartitionState::Retrying { .. }));
+            let retrying =
+                entity.partitions.iter().any(|p| matches!(p.state, PartitionState::Retrying { .. }));
             format!(
                 "{} {} in ({}/s) {} out ({}/s) lag {}{}{}",
                 entity.id,
@@ -95,7 +96,11 @@ impl Display {
                 count(entity.records_out),
                 rate(now.records_out),
                 count(entity.lag),
-                if entity.rejected > 0 { format!(" rejected {}", count(entity.rejected)) } else { String::new() },
+                if entity.rejected > 0 {
+                    format!(" rejected {}", count(entity.rejected))
+                } else {
+                    String::new()
+                },
                 if retrying { " (retrying)" } else { "" },
             )
         });
@@ -157,7 +162,12 @@ fn summary(snapshot: &Snapshot, elapsed: Duration, ended: &str) -> Vec<String> {
         ));
     }
     for output in &snapshot.outputs {
-        lines.push(format!("  output {} → {}: {} records", output.topic, output.place, count(output.records)));
+        lines.push(format!(
+            "  output {} → {}: {} records",
+            output.topic,
+            output.place,
+            count(output.records)
+        ));
     }
     lines
 }

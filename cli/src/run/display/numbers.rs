@@ -58,7 +58,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        assert_eq!([0.0, 7.4, 999.0, 1234.0, 45_600.0, 999_000.0, 1.2e6].map(rate).join(" "), "0 7 999 1.23k 45.6k 999k 1.20M");
+        assert_eq!(
+            [0.0, 7.4, 999.0, 1234.0, 45_600.0, 999_000.0, 1.2e6].map(rate).join(" "),
+            "0 7 999 1.23k 45.6k 999k 1.20M"
+        );
         assert_eq!([0, 1023, 1536, 64 << 20].map(bytes).join(", "), "0 B, 1023 B, 1.50 KiB, 64.0 MiB");
         assert_eq!([0, 999, 1000, 1_234_567].map(count).join(" "), "0 999 1,000 1,234,567");
     }

@@ -30,7 +30,8 @@ pub(super) struct Rates {
 impl Rates {
     pub(super) fn add(&mut self, at: Instant, snapshot: &Snapshot) {
         let counts = snapshot.status.entities.iter();
-        let counts = counts.map(|entity| (entity.id.clone(), (entity.records_in, entity.records_out))).collect();
+        let counts =
+            counts.map(|entity| (entity.id.clone(), (entity.records_in, entity.records_out))).collect();
         self.samples.push_back(Sample { at, counts });
         // One sample older than the window stays, so that there are two however rare samples are.
         while self.samples.get(1).is_some_and(|second| at.duration_since(second.at) >= WINDOW) {

@@ -45,8 +45,11 @@ impl Screen {
         let mut inner = self.inner();
         let mut out = erase(inner.table.len());
         let (width, height) = size();
-        inner.table =
-            lines.iter().take(height.saturating_sub(1)).map(|line| line.chars().take(width).collect()).collect();
+        inner.table = lines
+            .iter()
+            .take(height.saturating_sub(1))
+            .map(|line| line.chars().take(width).collect())
+            .collect();
         draw(&inner.table, &mut out);
         print(&out);
     }

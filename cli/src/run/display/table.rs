@@ -6,7 +6,7 @@ use invoker_host::PartitionState;
 
 use super::numbers::{bytes, count, rate, seconds};
 use super::rates::Rates;
-use super::{Snapshot, super::feed::InputState};
+use super::{super::feed::InputState, Snapshot};
 
 const HEAD: [&str; 8] = ["entity", "in/s", "out/s", "in", "out", "lag", "keys", "rejects"];
 /// Partitions in trouble that are shown.
@@ -96,7 +96,8 @@ mod tests {
         let stopped = PartitionState::Stopped { error: "state lost".to_owned() };
         let partition = PartitionStatus { partition: 3, committed: vec![7], lag: 2, state: stopped };
         let entity = EntityStatus { id: "split".to_owned(), records_in: 1234, ..EntityStatus::default() };
-        let other = EntityStatus { id: "c".to_owned(), partitions: vec![partition], ..EntityStatus::default() };
+        let other =
+            EntityStatus { id: "c".to_owned(), partitions: vec![partition], ..EntityStatus::default() };
         let status = HostStatus { entities: vec![entity, other] };
         let snapshot = Snapshot { status, ..Snapshot::default() };
         let lines = lines(&snapshot, &Rates::default(), Duration::from_secs(3));

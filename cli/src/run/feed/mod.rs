@@ -138,7 +138,8 @@ impl Feed {
     /// Waits for the end of the thread; it comes when the input is at its end or the run stops.
     pub fn join(self) {
         if self.thread.join().is_err() {
-            let panicked = Error::internal(format!("the reader of input {:?} panicked", self.progress.source), "");
+            let panicked =
+                Error::internal(format!("the reader of input {:?} panicked", self.progress.source), "");
             self.progress.set(InputState::Failed(panicked));
         }
     }

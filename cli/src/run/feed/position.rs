@@ -31,7 +31,10 @@ pub(super) struct Position {
 
 /// The name under which positions of this file in this topic are kept.
 pub(super) fn group(deployment: &str, topic: &str, path: &Path) -> String {
-    format!("invoker-run.{deployment}.input.{topic}.{}", printable(path.as_os_str().as_encoded_bytes(), usize::MAX))
+    format!(
+        "invoker-run.{deployment}.input.{topic}.{}",
+        printable(path.as_os_str().as_encoded_bytes(), usize::MAX)
+    )
 }
 
 impl Position {
@@ -44,7 +47,12 @@ impl Position {
     /// What the log holds under `group`.
     pub(super) fn load(log: &dyn Log, group: &str) -> Result<Option<Self>, Error> {
         let failed = |why: String| {
-            Error::new(Exit::Data, "cannot read the position of an input", why, "give another --data directory")
+            Error::new(
+                Exit::Data,
+                "cannot read the position of an input",
+                why,
+                "give another --data directory",
+            )
         };
         let offsets = log.group(group).map_err(|error| failed(chain(&error)))?;
         let Some((_, committed)) = offsets.into_iter().next() else { return Ok(None) };
@@ -54,7 +62,10 @@ impl Position {
     /// The same position as an offset of a group.
     pub(super) fn committed(&self, topic: &str) -> (TopicPartition, Committed) {
         let metadata = serde_json::to_string(self).unwrap_or_default();
-        (TopicPartition { topic: topic.to_owned(), partition: 0 }, Committed { offset: self.offset, metadata })
+        (
+            TopicPartition { topic: topic.to_owned(), partition: 0 },
+            Committed { offset: self.offset, metadata },
+        )
     }
 
     /// Moves on to `offset`, a place in `file`.
@@ -68,7 +79,8 @@ impl Position {
     /// Refuses a file that is not the one, or no longer as long as, what was read.
     pub(super) fn verify(&self, file: &File, metadata: &Metadata) -> Result<(), Error> {
         let refuse = |what: String, why: String| {
-            let help = "put the file back as it was, or give the new one under another name, or use another --data";
+            let help =
+                "put the file back as it was, or give the new one under another name, or use another --data";
             Err(Error::new(Exit::File, what, why, help))
         };
         let path = &self.path;
@@ -88,7 +100,8 @@ impl Position {
         match hash_before(file, self.offset) {
             Ok(check) if check == self.check => Ok(()),
             Ok(_) => {
-                let why = format!("the bytes in front of {}, up to where it was read, are others now", self.offset);
+                let why =
+                    format!("the bytes in front of {}, up to where it was read, are others now", self.offset);
                 refuse(format!("input {path:?} was written anew"), why)
             }
             Err(error) => refuse(format!("cannot read input {path:?}"), error.to_string()),

@@ -152,7 +152,10 @@ fn what_stands_in_front_of_a_wrong_line_is_kept() {
     std::fs::write(&path, "{\"value\":\"one\"}\n\nnonsense\n{\"value\":\"two\"}\n").unwrap();
     for _ in 0..2 {
         let error = failure(feed(&data, &path));
-        assert!(error.contains("error: line 3 of input") && error.contains("a.jsonl\" is not a record"), "{error}");
+        assert!(
+            error.contains("error: line 3 of input") && error.contains("a.jsonl\" is not a record"),
+            "{error}"
+        );
         assert!(error.contains("why: expected ident at column 2"), "{error}");
         assert_eq!(texts(&data), ["one"]);
     }
@@ -172,7 +175,9 @@ fn a_mended_line_goes_on_where_it_failed() {
 #[test]
 fn a_folder_is_read_in_the_order_of_names() {
     let ((data, _kept), dir) = (data(), tempfile::tempdir().unwrap());
-    for (name, text) in [("b.txt", "2\n"), ("a.jsonl", "{\"value\":\"1\"}\n"), ("c", "3"), (".hidden", "no\n")] {
+    for (name, text) in
+        [("b.txt", "2\n"), ("a.jsonl", "{\"value\":\"1\"}\n"), ("c", "3"), (".hidden", "no\n")]
+    {
         std::fs::write(dir.path().join(name), text).unwrap();
     }
     std::fs::create_dir(dir.path().join("folder")).unwrap();
@@ -209,12 +214,19 @@ fn a_followed_folder_gives_new_files_and_whole_lines_only() {
     let stop = Arc::clone(&context.stop);
     let feed = Feed::start(0, input(dir.path()), context).unwrap();
     let progress = Arc::clone(&feed.progress);
-    let wait_for = |records| while progress.records() < records && !feed.is_finished() {
-        std::thread::yield_now();
+    let wait_for = |records| {
+        while progress.records() < records && !feed.is_finished() {
+            std::thread::yield_now();
+        }
     };
     wait_for(1);
     assert_eq!(texts(&data), ["one"]);
-    std::fs::OpenOptions::new().append(true).open(dir.path().join("a.txt")).unwrap().write_all(b"f\n").unwrap();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(dir.path().join("a.txt"))
+        .unwrap()
+        .write_all(b"f\n")
+        .unwrap();
     std::fs::write(dir.path().join("b.txt"), "two\n").unwrap();
     wait_for(3);
     assert_eq!(texts(&data), ["half", "one", "two"]);

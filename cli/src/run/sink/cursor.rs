@@ -63,7 +63,12 @@ impl CursorKeeper {
 
     pub(super) fn load(&self, log: &dyn Log) -> Result<Option<Cursor>, Error> {
         let failed = |why: String| {
-            Error::new(Exit::Data, "cannot read the cursor of an output", why, "give another --data directory")
+            Error::new(
+                Exit::Data,
+                "cannot read the cursor of an output",
+                why,
+                "give another --data directory",
+            )
         };
         let committed = log.group(&self.group).map_err(|error| failed(chain(&error)))?;
         if committed.is_empty() {

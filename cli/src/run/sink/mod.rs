@@ -96,12 +96,7 @@ pub struct Sink {
 
 impl Sink {
     /// Opens the output, at its cursor where one is kept, and starts the thread.
-    pub fn start(
-        number: usize,
-        output: &Output,
-        data: &Data,
-        deployment: &str,
-    ) -> Result<Self, Error> {
+    pub fn start(number: usize, output: &Output, data: &Data, deployment: &str) -> Result<Self, Error> {
         let progress = Arc::new(OutputProgress {
             topic: output.topic.clone(),
             target: output.name(),
@@ -137,7 +132,10 @@ impl Sink {
 enum Target {
     Stdout(io::Stdout),
     /// `cut` = a regular file, which a restart cuts back to its cursor.
-    File { file: File, cut: bool },
+    File {
+        file: File,
+        cut: bool,
+    },
 }
 
 struct Writer {

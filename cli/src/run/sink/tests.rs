@@ -24,8 +24,7 @@ fn produce(data: &Data, value: &str) {
     producer.begin().unwrap();
     for partition in 0..partitions {
         let value = format!("{value}{partition}");
-        let record =
-            RecordRef { key: Some(b"k"), value: Some(value.as_bytes()), timestamp: 1, headers: &[] };
+        let record = RecordRef { key: Some(b"k"), value: Some(value.as_bytes()), timestamp: 1, headers: &[] };
         producer.write(topic, partition, record).unwrap();
     }
     assert_eq!(producer.commit(), Commit::Committed);
@@ -77,7 +76,10 @@ fn a_file_that_lost_what_was_written_is_refused() {
     assert!(error.contains("an earlier run wrote 6 bytes to it, and it has 2 now"), "{error}");
     std::fs::remove_file(&path).unwrap();
     let error = start(&data, &path).unwrap_err();
-    assert!(error.to_string().contains("6 bytes were written to it by an earlier run, and it is gone"), "{error}");
+    assert!(
+        error.to_string().contains("6 bytes were written to it by an earlier run, and it is gone"),
+        "{error}"
+    );
     assert_eq!(error.exit, Exit::File);
 }
 
