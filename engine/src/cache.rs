@@ -143,7 +143,6 @@ fn open_entry<'a>(bytes: &'a [u8], digest: &str) -> Option<(Head, &'a [u8])> {
     (head.digest == digest && head.code_bytes == code.len() as u64).then_some((head, code))
 }
 
-#[cfg(unix)]
 fn own_folder(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
@@ -161,7 +160,6 @@ fn own_folder(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
 fn private_file(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

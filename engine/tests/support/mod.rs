@@ -1,6 +1,11 @@
 //! What the engine's tests share: guests built beforehand, one engine, batches.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::panic,
+    reason = "each test binary uses a part; a missing guest is a failure"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};

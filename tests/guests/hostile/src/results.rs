@@ -78,6 +78,7 @@ pub(crate) fn spoil(result: &mut BatchResult, what: &str, batch: &InputBatch) {
         "ports-range" => outputs.ports = vec![2; m],
         "keys-length" => outputs.keys = Some(column([])),
         "event-times" => outputs.event_times = vec![-2; m],
+        "event-times-length" => outputs.event_times = vec![0],
         "partitions" => outputs.partitions = vec![-7; m],
         "headers-length" => outputs.headers = Some(HeaderColumns { ends: vec![], ..names(&[None]) }),
         "headers-absent" => outputs.headers = Some(names(&[None])),
@@ -88,6 +89,9 @@ pub(crate) fn spoil(result: &mut BatchResult, what: &str, batch: &InputBatch) {
         "state-twice" => result.states = vec![update(0, vec![0]), update(0, vec![1])],
         "state-key" => result.states = vec![update(0, vec![batch.keys.ends.len() as u32])],
         "state-key-twice" => result.states = vec![update(0, vec![1, 0, 1])],
+        "state-values" => {
+            result.states = vec![StateUpdate { values: column([None]), ..update(0, vec![0, 1]) }];
+        }
         "state-unconsumed" => {
             cut(result, 1, Some(told()));
             result.states = vec![update(0, vec![1])];
