@@ -1,0 +1,9 @@
+//! The command as a user runs it: its messages, its exit codes, what it leaves behind.
+
+mod data;
+mod files;
+mod functions;
+mod invocation;
+mod runs;
+mod topologies;
+mod usage;
