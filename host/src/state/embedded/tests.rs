@@ -6,7 +6,7 @@ use invoker_core::commit::{CommitId, Token};
 use invoker_core::records::Column;
 
 use super::*;
-use crate::db::Durability;
+use crate::db::{Durability, Sync};
 use crate::state::{Changes, StateKind};
 
 fn memory(journal: Journal) -> Arc<dyn StateStore> {
