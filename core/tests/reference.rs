@@ -24,7 +24,7 @@ fn the_reference_follows_the_types() {
 fn every_field_says_its_meaning_and_its_default() {
     for line in schema::reference().lines().filter(|line| line.starts_with("| `")) {
         assert!(!line.contains("| ? |"), "no `Default: …` in the doc of {line}");
-        assert!(!line.ends_with("|  |") || line.matches('|').count() == 3, "no meaning in {line}");
+        assert!(!line.ends_with("|  |"), "no meaning in {line}");
     }
 }
 

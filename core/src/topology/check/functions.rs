@@ -103,18 +103,23 @@ fn wired_inputs(findings: &mut Findings<'_>, path: &str, entity: &StatefulEntity
         }
         fitting_format(findings, input, port);
     }
-    let unwired: Vec<&str> =
-        declared.iter().map(|port| port.name.as_str()).filter(|name| !wired.contains(name)).collect();
-    if declared.len() > 1 && !unwired.is_empty() && !misnamed(&given, declared) {
-        let names = listed(unwired.iter().copied());
-        let what = match unwired.as_slice() {
-            [_] => format!("the input {names} is not wired"),
-            _ => format!("the inputs {names} are not wired"),
-        };
-        let why = "the function declares them all and expects their records";
-        let help = format!("add `- {{ name: {}, topic: … }}`", unwired.first().unwrap_or(&""));
-        findings.add(&format!("{path}.inputs"), what, why, help);
+    if declared.len() > 1 && !misnamed(&given, declared) {
+        all_wired(findings, path, declared, &wired);
     }
+}
+
+fn all_wired(findings: &mut Findings<'_>, path: &str, declared: &[Port], wired: &BTreeSet<&str>) {
+    let names = declared.iter().map(|port| port.name.as_str());
+    let unwired: Vec<&str> = names.filter(|name| !wired.contains(name)).collect();
+    let Some(first) = unwired.first() else { return };
+    let names = listed(unwired.iter().copied());
+    let what = match unwired.as_slice() {
+        [_] => format!("the input {names} is not wired"),
+        _ => format!("the inputs {names} are not wired"),
+    };
+    let why = "the function declares them all and expects their records";
+    let help = format!("add `- {{ name: {first}, topic: … }}`");
+    findings.add(&format!("{path}.inputs"), what, why, help);
 }
 
 /// Whether a wrong name was told already: it most likely is the one that is not wired.
@@ -189,47 +194,57 @@ fn fitting_settings(
     description: &Description,
 ) {
     let config = format!("{path}.config");
+    let by_reference = "write `{ secretRef: { name: …, key: … } }`";
     for error in settings::misfits(&description.settings, &entity.config) {
         let here = path_of_field(&config, error.name());
-        let found = entity.config.get(error.name());
         match &error {
-            SettingError::Unknown { name, known } => {
-                let why = declares("setting", known.iter().map(String::as_str));
-                let free =
-                    known.iter().map(String::as_str).filter(|known| !entity.config.contains_key(*known));
-                let help = match nearest(name, free) {
-                    Some(meant) => format!("did you mean {meant:?}?"),
-                    None => "remove it".to_owned(),
-                };
-                findings.add(&here, format!("the function declares no setting {name:?}"), why, help);
-            }
-            SettingError::Missing { name } => {
-                let what = format!("the setting {name:?} is missing");
-                let doc =
-                    description.settings.iter().find(|spec| spec.name == *name).map(|spec| spec.doc.trim());
-                let why = match doc.filter(|doc| !doc.is_empty()) {
-                    Some(doc) => format!("the function requires it: {doc}"),
-                    None => "the function requires it and declares no default".to_owned(),
-                };
-                findings.add(&config, what, why, format!("add `{name}: …` under `config`"));
-            }
-            SettingError::WrongType { wanted, found: shown, .. } => {
-                let what = format!("expected {wanted}, found {}", found.map_or(shown.clone(), kind_of));
+            SettingError::Unknown { name, known } => unknown_setting(findings, &here, name, known, entity),
+            SettingError::Missing { name } => missing_setting(findings, &config, name, description),
+            SettingError::WrongType { name, wanted, found } => {
+                let found = entity.config.get(name).map_or_else(|| found.clone(), kind_of);
+                let what = format!("expected {wanted}, found {found}");
                 findings.add(&here, what, "the function declares this type", format!("write {wanted}"));
             }
             SettingError::Inline { .. } => {
                 let why = "it is a secret, and this file is kept and shown to many";
-                let help = "write `{ secretRef: { name: …, key: … } }`";
-                findings.add(&here, "the secret stands here in the open", why, help);
+                findings.add(&here, "the secret stands here in the open", why, by_reference);
             }
-            SettingError::BadReference { .. } => {
+            SettingError::BadReference { .. } | SettingError::Unresolved { .. } => {
                 let why = "a reference names a Secret and a key in it";
-                let help = "write `{ secretRef: { name: …, key: … } }`";
-                findings.add(&here, "not a reference to a secret", why, help);
+                findings.add(&here, "not a reference to a secret", why, by_reference);
             }
-            SettingError::Unresolved { .. } => {}
         }
     }
+}
+
+fn unknown_setting(
+    findings: &mut Findings<'_>,
+    path: &str,
+    name: &str,
+    known: &[String],
+    entity: &StatefulEntity,
+) {
+    let free = known.iter().map(String::as_str).filter(|known| !entity.config.contains_key(*known));
+    let help = match nearest(name, free) {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None => "remove it".to_owned(),
+    };
+    let why = declares("setting", known.iter().map(String::as_str));
+    findings.add(path, format!("the function declares no setting {name:?}"), why, help);
+}
+
+fn missing_setting(findings: &mut Findings<'_>, path: &str, name: &str, description: &Description) {
+    let doc = description.settings.iter().find(|spec| spec.name == name).map(|spec| spec.doc.trim());
+    let why = match doc.filter(|doc| !doc.is_empty()) {
+        Some(doc) => format!("the function requires it: {doc}"),
+        None => "the function requires it and declares no default".to_owned(),
+    };
+    findings.add(
+        path,
+        format!("the setting {name:?} is missing"),
+        why,
+        format!("add `{name}: …` under `config`"),
+    );
 }
 
 /// A value as a message calls it; what is long is only called by its type.

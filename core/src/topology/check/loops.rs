@@ -1,5 +1,6 @@
 //! Loops: a topology is a graph without cycles, or its records would go round for ever.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Findings, dead_letters, inputs, outputs};
@@ -63,8 +64,8 @@ fn shortest_cycle(edges: &[Vec<Edge>], start: usize) -> Option<Vec<&Edge>> {
                 cycle.reverse();
                 return Some(cycle);
             }
-            if !came_by.contains_key(&edge.to) {
-                came_by.insert(edge.to, (at, edge));
+            if let Entry::Vacant(unseen) = came_by.entry(edge.to) {
+                unseen.insert((at, edge));
                 queue.push_back(edge.to);
             }
         }

@@ -26,53 +26,41 @@ pub(crate) fn check(findings: &mut Findings<'_>, count: &dyn Fn(&str) -> Option<
             }
         }
         one_way_to_make_pods(findings, &path, entity);
+        parallelism_within_autoscale(findings, &path, entity);
         let expected = first.map(|(_, topic, count)| (topic, count));
         every_partition_has_one_pod(findings, &path, entity, expected);
     }
 }
 
 fn one_way_to_make_pods(findings: &mut Findings<'_>, path: &str, entity: &StatefulEntity) {
-    if !entity.pods.is_empty() {
-        let why = "pods made by hand own their partitions, so nothing else can say how many there are";
-        let field = |field: &str| format!("{path}.{field}");
-        if entity.autoscale.is_some() {
-            findings.add(
-                &field("autoscale"),
-                "given together with pods",
-                why,
-                "remove `autoscale` or `pods`",
-            );
-        }
-        if entity.parallelism.is_some() {
-            findings.add(
-                &field("parallelism"),
-                "given together with pods",
-                why,
-                "remove `parallelism` or `pods`",
-            );
-        }
-        if entity.assignment == Some(Assignment::Group) {
-            let why = "in a consumer group Kafka decides who reads what";
-            findings.add(
-                &field("assignment"),
-                "\"group\" is given together with pods",
-                why,
-                "remove `assignment` or `pods`",
-            );
-        }
+    if entity.pods.is_empty() {
+        return;
     }
-    if let (Some(autoscale), Some(parallelism)) = (&entity.autoscale, entity.parallelism) {
-        let (low, high) = (autoscale.min_pods.unwrap_or(1), autoscale.max_pods);
-        if low <= high && !(low..=high).contains(&parallelism) {
-            let what = format!("{parallelism} is not from {low} to {high}");
-            let why = "autoscale makes no fewer and no more pods than that";
-            findings.add(
-                &format!("{path}.parallelism"),
-                what,
-                why,
-                "remove `parallelism`, or bring the two together",
-            );
-        }
+    let by_hand = "pods made by hand own their partitions, so nothing else can say how many there are";
+    let group = "in a consumer group Kafka decides who reads what";
+    let others = [
+        ("autoscale", entity.autoscale.is_some(), by_hand),
+        ("parallelism", entity.parallelism.is_some(), by_hand),
+        ("assignment", entity.assignment == Some(Assignment::Group), group),
+    ];
+    for (field, _, why) in others.into_iter().filter(|(_, given, _)| *given) {
+        let help = format!("remove `{field}` or `pods`");
+        findings.add(&format!("{path}.{field}"), "given together with pods", why, help);
+    }
+}
+
+fn parallelism_within_autoscale(findings: &mut Findings<'_>, path: &str, entity: &StatefulEntity) {
+    let (Some(autoscale), Some(parallelism)) = (&entity.autoscale, entity.parallelism) else { return };
+    let (low, high) = (autoscale.min_pods.unwrap_or(1), autoscale.max_pods);
+    if low <= high && !(low..=high).contains(&parallelism) {
+        let what = format!("{parallelism} is not from {low} to {high}");
+        let why = "autoscale makes no fewer and no more pods than that";
+        findings.add(
+            &format!("{path}.parallelism"),
+            what,
+            why,
+            "remove `parallelism`, or bring the two together",
+        );
     }
 }
 

@@ -239,7 +239,7 @@ fn parallelism_beside_pods() {
 fn a_consumer_group_beside_pods() {
     assert_eq!(
         of_one("assignment: group, pods: [{ name: p, partitions: [0] }]"),
-        "t.yaml:6:46: spec.statefulEntities[0].assignment: \"group\" is given together with pods\n  \
+        "t.yaml:6:46: spec.statefulEntities[0].assignment: given together with pods\n  \
              why: in a consumer group Kafka decides who reads what\n  \
              help: remove `assignment` or `pods`"
     );

@@ -10,6 +10,7 @@ mod access;
 mod build;
 mod de;
 mod error;
+mod notes;
 mod scalar;
 mod syntax;
 mod tree;
