@@ -54,8 +54,8 @@ fn describe(parts: &[Part], options: &FunctionOptions) -> TokenStream {
     });
     let settings = all(|part| match &part.kind {
         Kind::Setting(options) => {
-            let declared = setting(part, options);
-            Some(quote_spanned!(part.span()=> #declared.spec()))
+            let (ty, declared) = (&part.ty, setting(part, options));
+            Some(quote_spanned!(part.span()=> ::invoker_sdk::setting::spec::<#ty>(&#declared)))
         }
         _ => None,
     });
