@@ -77,7 +77,7 @@ fn describe(parts: &[Part], options: &FunctionOptions) -> TokenStream {
                 headers: ::invoker_sdk::component::HeaderUse::#headers,
                 max_records: #max_records,
                 record_deadline: #record_deadline,
-                properties: #vec::new(),
+                properties: ::invoker_sdk::component::properties(),
             }
         }
     }

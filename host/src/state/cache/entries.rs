@@ -172,6 +172,11 @@ impl Entries {
         entry(&self.entries, slot).batch == batch
     }
 
+    #[cfg(test)]
+    pub(super) fn is_live(&self, slot: Slot) -> bool {
+        entry(&self.entries, slot).live
+    }
+
     /// Every cell of a key.
     pub(super) fn cells(&self, slot: Slot) -> impl Iterator<Item = &Cell> {
         let at = slot as usize;

@@ -18,6 +18,9 @@ mod rows;
 mod scopes;
 mod sweep;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use invoker_core::commit::{CommitId, Token};
