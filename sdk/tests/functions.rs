@@ -90,7 +90,8 @@ fn settings_reach_the_function_and_wrong_ones_are_named() {
 
     let rules = Json(Rules { limit: 3 }).write();
     let mut test = Test::<All>::with([("token", "t".into()), ("rules", rules), ("share", 1.into())]);
-    let outcome = test.process([record("4").key("a"), record("5").key("a").input("other"), record("x").key("a")]);
+    let outcome =
+        test.process([record("4").key("a"), record("5").key("a").input("other"), record("x").key("a")]);
     assert_eq!(outcome.pairs("out"), [("a", "4"), ("a", "0")]);
     assert_eq!(outcome.codes(), [(2, "bad-json")]);
     let line = &test.logs()[0];
@@ -125,7 +126,10 @@ fn a_record_tells_where_and_when_it_is_from() {
     let outcome = test.process([record("v").key("k").timestamp(950), Incoming::tombstone("k")]);
     assert_eq!(
         outcome.pairs("seen").iter().map(|(_, value)| *value).collect::<Vec<_>>(),
-        [r#"Some("k") Some("v") Some(950) 4 0 0 1000 Some(900) 2"#, r#"Some("k") None None 4 1 0 1000 Some(900) 0"#]
+        [
+            r#"Some("k") Some("v") Some(950) 4 0 0 1000 Some(900) 2"#,
+            r#"Some("k") None None 4 1 0 1000 Some(900) 0"#
+        ]
     );
 }
 

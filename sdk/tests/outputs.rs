@@ -4,8 +4,11 @@ use invoker_sdk::prelude::*;
 use invoker_sdk::testing::{Incoming, Outcome, Sent, Test, record};
 
 fn of(outcome: &Outcome) -> Vec<(&str, Option<&str>, Option<&str>)> {
-    let text = |bytes: &'_ Option<Vec<u8>>| bytes.as_deref().map(|b| str::from_utf8(b).unwrap().to_owned().leak() as &str);
-    outcome.sent.iter().map(|sent| (sent.output.as_str(), text(&sent.key), text(&sent.value))).collect()
+    outcome.sent.iter().map(|sent| (sent.output.as_str(), text_of(&sent.key), text_of(&sent.value))).collect()
+}
+
+fn text_of(bytes: &Option<Vec<u8>>) -> Option<&str> {
+    bytes.as_deref().map(|bytes| str::from_utf8(bytes).unwrap_or("(not text)"))
 }
 
 /// Does what its value says, one word after the other.
@@ -70,7 +73,11 @@ fn a_failed_record_sends_nothing_and_the_others_are_not_touched() {
     ]);
     assert_eq!(
         of(&outcome),
-        [("a", Some("k1"), Some("plain")), ("a", Some("own"), Some("keyed")), ("b", Some("k3"), Some("plain"))]
+        [
+            ("a", Some("k1"), Some("plain")),
+            ("a", Some("own"), Some("keyed")),
+            ("b", Some("k3"), Some("plain"))
+        ]
     );
     assert_eq!(outcome.codes(), [(1, "unknown"), (3, "unknown")]);
     assert_eq!(outcome.rejects[0].message, "no \"oops\"");
@@ -148,7 +155,10 @@ fn unseen(_: Record<'_>, out: &mut Output) -> Result {
 #[test]
 fn dropped_headers_leave_room_for_new_ones() {
     let outcome = Test::<fresh>::new().process([tagged()]);
-    assert_eq!((headers(&outcome.sent[0]), headers(&outcome.sent[1])), (vec![], vec![("new", Some(&b"1"[..]))]));
+    assert_eq!(
+        (headers(&outcome.sent[0]), headers(&outcome.sent[1])),
+        (vec![], vec![("new", Some(&b"1"[..]))])
+    );
 }
 
 #[test]
@@ -168,5 +178,8 @@ fn flood(_: Record<'_>, out: &mut Output) -> Result {
 fn a_call_that_sends_much_ends_early_and_is_called_again() {
     // The native context asserts that each result accounts for what it sent.
     let outcome = Test::<flood>::new().process(["1", "2", "3"]);
-    assert_eq!(outcome.sent.iter().map(|sent| sent.source).collect::<Vec<_>>(), [[0; 10], [1; 10], [2; 10]].concat());
+    assert_eq!(
+        outcome.sent.iter().map(|sent| sent.source).collect::<Vec<_>>(),
+        [[0; 10], [1; 10], [2; 10]].concat()
+    );
 }

@@ -11,7 +11,11 @@ fn of(key: &str, value: &str) -> Incoming {
 
 /// Adds, and fails where the value says so.
 #[function]
-fn sum(record: Record<'_>, total: &mut Value<i64>, #[state(prefetch = false)] last: &mut Value<String>) -> Result {
+fn sum(
+    record: Record<'_>,
+    total: &mut Value<i64>,
+    #[state(prefetch = false)] last: &mut Value<String>,
+) -> Result {
     let words = record.text()?;
     for word in words.split(' ') {
         match word {
@@ -33,21 +37,30 @@ fn a_value_goes_on_within_a_batch_and_from_batch_to_batch() {
     let _ = test.process([of("a", "4 look"), of("b", "clear")]);
     assert_eq!(test.state_text("total", "a").as_deref(), Some("7"));
     assert_eq!(test.state_text("total", "b"), None);
-    assert_eq!(test.logs().iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), [r#"Some(7) Some("2")"#]);
+    assert_eq!(
+        test.logs().iter().map(|line| line.message.as_str()).collect::<Vec<_>>(),
+        [r#"Some(7) Some("2")"#]
+    );
 }
 
 #[test]
 fn a_failed_record_changes_no_value() {
     let mut test = Test::<sum>::new();
     let _ = test.process([of("a", "1"), of("kept", "7")]);
-    for failing in ["5 fail", "set fail", "clear fail", "set 5 clear fail", "clear 5 set fail", "look set fail", "x"] {
+    for failing in
+        ["5 fail", "set fail", "clear fail", "set 5 clear fail", "clear 5 set fail", "look set fail", "x"]
+    {
         let outcome = test.process([of("a", failing), of("a", "1 look"), of("a", failing), of("c", failing)]);
         assert_eq!(outcome.rejects.len(), 3, "{failing}");
         let _ = test.process([of("kept", failing)]);
     }
     assert_eq!(test.state_text("total", "a").as_deref(), Some("8"), "1 and one for each round");
     assert_eq!(test.state_text("total", "c"), None);
-    assert_eq!(test.state_text("total", "kept").as_deref(), Some("7"), "no other record of its batches has its key");
+    assert_eq!(
+        test.state_text("total", "kept").as_deref(),
+        Some("7"),
+        "no other record of its batches has its key"
+    );
     assert_eq!(test.state_text("last", "a").as_deref(), Some("1 look"));
 }
 
@@ -79,7 +92,11 @@ fn a_stored_value_that_is_no_number_rejects_the_records_of_its_key_alone() {
 
 /// Fields, as its value says: `+x`, `-x`, `?` lists, `!` fails.
 #[function]
-fn fields(record: Record<'_>, #[state(ttl = "1h")] seen: &mut SortedMap<u64>, all: &mut Output<String>) -> Result {
+fn fields(
+    record: Record<'_>,
+    #[state(ttl = "1h")] seen: &mut SortedMap<u64>,
+    all: &mut Output<String>,
+) -> Result {
     for word in record.text()?.split(' ') {
         match word.split_at(1) {
             ("+", field) => *seen.or_default(field)? += 1,
@@ -87,7 +104,7 @@ fn fields(record: Record<'_>, #[state(ttl = "1h")] seen: &mut SortedMap<u64>, al
             ("-", field) => seen.remove(field)?,
             ("?", prefix) => {
                 let list: Vec<_> = seen.scan(prefix)?.collect::<Result<_>>()?;
-                let list = list.iter().map(|(field, n)| format!("{}{n}", str::from_utf8(field).unwrap()));
+                let list = list.iter().map(|(field, n)| format!("{}{n}", String::from_utf8_lossy(field)));
                 all.send(&list.collect::<Vec<_>>().join(" "))?;
             }
             ("f", fields) => seen.fetch(fields.split(','))?,
@@ -112,7 +129,9 @@ fn a_scan_sees_what_was_set_before_it_page_by_page_and_in_order() {
 fn a_failed_record_changes_no_field_even_where_it_scanned() {
     let mut test = Test::<fields>::new();
     let _ = test.process([of("k", "+a +b")]);
-    for failing in ["+a =b -c !", "=a ? !", "-a ? +a =b ? !", "+new ? !", "fa,b,c +a ? -b !", "=a =a -a ? =a !"] {
+    for failing in
+        ["+a =b -c !", "=a ? !", "-a ? +a =b ? !", "+new ? !", "fa,b,c +a ? -b !", "=a =a -a ? =a !"]
+    {
         // `+a` in front leaves a change of an earlier record in the same batch.
         let outcome = test.process([of("k", "+a"), of("k", failing), of("k", "?")]);
         assert_eq!(outcome.codes(), [(1, "told")], "{failing}");
@@ -166,7 +185,10 @@ fn structs_stand_behind_their_version_and_older_ones_are_migrated() {
     test.put_state("cart", "old", b"\x01pear,plum");
     test.put_state("cart", "newer", b"\x03?");
     let outcome = test.process([of("old", "fig"), of("new", "fig"), of("newer", "fig")]);
-    assert_eq!(test.state_text("cart", "old").as_deref(), Some("\u{2}{\"items\":[\"pear\",\"plum\",\"fig\"]}"));
+    assert_eq!(
+        test.state_text("cart", "old").as_deref(),
+        Some("\u{2}{\"items\":[\"pear\",\"plum\",\"fig\"]}")
+    );
     assert_eq!(test.state_text("cart", "new").as_deref(), Some("\u{2}{\"items\":[\"fig\"]}"));
     assert_eq!(test.field("compact", "new", "f").unwrap(), b"\x07\x01\x03fig");
     assert_eq!(outcome.codes(), [(2, "bad-state")]);

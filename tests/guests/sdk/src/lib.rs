@@ -26,7 +26,9 @@ fn through(
         match word.split_once(':').unwrap_or((word, "")) {
             ("echo", text) => out.send(text)?,
             ("name", _) => out.send(name.as_deref().unwrap_or("nobody"))?,
-            ("header", text) => out.with().key("own").timestamp(7).partition(1).header("said", text).send(text)?,
+            ("header", text) => {
+                out.with().key("own").timestamp(7).partition(1).header("said", text).send(text)?
+            }
             ("gone", _) => out.with().tombstone()?,
             ("count", _) => {
                 let total = total.or_default()?;

@@ -267,7 +267,7 @@ fn a_number_for_a_text() {
 #[test]
 fn text_for_a_boolean() {
     assert_eq!(
-        said_of("inputTopic: x, config: { on: yes }", with_settings(&[setting("on", SettingKind::Boolean)]),),
+        said_of("inputTopic: x, config: { on: yes }", with_settings(&[setting("on", SettingKind::Boolean)])),
         "t.yaml:6:56: spec.statefulEntities[0].config.on: expected true or false, found the text \"yes\"\n  \
              why: the function declares this type\n  \
              help: write true or false"
@@ -282,7 +282,7 @@ fn a_required_setting_with_its_doc() {
         ..setting("lang", SettingKind::Text)
     };
     assert_eq!(
-        said_of("inputTopic: x, config: {}", with_settings(&[lang.clone()])),
+        said_of("inputTopic: x, config: {}", with_settings(std::slice::from_ref(&lang))),
         "t.yaml:6:46: spec.statefulEntities[0].config: the setting \"lang\" is missing\n  \
              why: the function requires it: language of the stop words\n  \
              help: add `lang: …` under `config`"
