@@ -75,7 +75,7 @@ impl Scenario {
     pub fn run(&self, dir: &Path) -> Result<Outcome> {
         let mut rng = SmallRng::seed_from_u64(self.seed);
         let topology = TOPOLOGY
-            .replace("SPLIT", &built::guest("split")?.display().to_string())
+            .replace("SPLIT", &built::guest("wordcount_split")?.display().to_string())
             .replace("LEDGER", &built::guest("ledger")?.display().to_string());
         std::fs::write(dir.join("topology.yaml"), topology).context("write the topology")?;
         let mut input = OpenOptions::new().create(true).append(true).open(dir.join("lines.txt"))?;
