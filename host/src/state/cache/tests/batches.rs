@@ -107,6 +107,7 @@ fn a_dropped_call_leaves_nothing() {
     rig.set_field(PLAIN, 0, "uncommitted", Some("before"));
     rig.cache.keep(&[]);
     let (changes, bytes) = (rig.cache.changes().clone(), rig.cache.bytes());
+    let uncommitted = rig.cache.account.uncommitted;
     rig.begin(&["k"], 0);
     for field in ["clean", "pinned", "uncommitted", "unknown"] {
         rig.set_field(PLAIN, 0, field, Some("first"));
@@ -116,6 +117,7 @@ fn a_dropped_call_leaves_nothing() {
     }
     rig.cache.drop_call();
     assert_eq!((rig.cache.changes(), rig.cache.bytes()), (&changes, bytes));
+    assert_eq!(rig.cache.account.uncommitted, uncommitted);
     rig.begin(&["k"], 0);
     let after = ["clean", "pinned", "uncommitted", "unknown"].map(|field| rig.field(PLAIN, 0, field));
     assert_eq!(after, [some("before"), some("before"), some("before"), None]);

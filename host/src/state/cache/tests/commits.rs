@@ -1,6 +1,7 @@
 //! Commits, aborts, and what they leave.
 
 use super::*;
+use crate::state::Apply;
 
 #[test]
 fn changes_name_each_address_once_with_its_newest_value() {
@@ -53,6 +54,26 @@ fn an_abort_after_a_stage_reads_what_the_stage_promoted() {
     rig.stage();
     rig.cache.abort();
     assert_eq!(rig.count("k"), some("1"));
+}
+
+#[test]
+fn an_abort_after_an_apply_reads_what_was_applied() {
+    let mut rig = Rig::new(PLENTY);
+    rig.set("k", "1");
+    let first = rig.commit();
+    rig.set("k", "2");
+    rig.promote();
+    let apply = Apply {
+        scope: rig.cache.scope(),
+        token: rig.token,
+        base: Some(first),
+        id: CommitId { sequence: 9, ..first },
+        next: &[],
+        changes: rig.cache.changes(),
+    };
+    assert_eq!(rig.store.apply(&[apply]).unwrap(), [Answer::Ok]);
+    rig.cache.abort();
+    assert_eq!(rig.count("k"), some("2"));
 }
 
 #[test]

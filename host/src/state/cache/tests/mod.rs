@@ -149,6 +149,13 @@ fn some(value: &str) -> Option<String> {
 const PLENTY: usize = 1 << 20;
 
 impl PartitionCache {
+    /// What the account should say of uncommitted changes.
+    pub(super) fn weighed_uncommitted(&self) -> usize {
+        let changes = self.changes();
+        let bytes = changes.keys.data.len() + changes.fields.data.len() + changes.values.data.len();
+        bytes + changes.state.len() * writes::CHANGE
+    }
+
     /// What the account should say.
     pub(super) fn weighed(&self) -> usize {
         (0..self.entries.turn() as Slot)
