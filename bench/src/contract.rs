@@ -79,7 +79,7 @@ impl Engines {
 }
 
 fn instance(engine: &Engine, guests: &Path, guest: &str) -> Result<Instance> {
-    let path = guests.join(format!("{guest}.wasm"));
+    let path = guests.join(format!("raw_{guest}.wasm"));
     let bytes = std::fs::read(&path)
         .with_context(|| format!("read {}: run `cargo xtask guests` first", path.display()))?;
     Ok(engine.load(&bytes)?.instantiate(&InstanceOptions::default())?)
@@ -96,18 +96,12 @@ pub(crate) fn run(guests: &Path, rounds: usize) -> Result<Report> {
     Ok(Report { name: "contract", rows })
 }
 
-fn stateless(
-    engines: &Engines,
-    guests: &Path,
-    rounds: usize,
-    case: &str,
-    rows: &mut Vec<Row>,
-) -> Result<()> {
+fn stateless(engines: &Engines, guests: &Path, rounds: usize, case: &str, rows: &mut Vec<Row>) -> Result<()> {
     let batch = Batch::without_keys();
     let (mut out, mut sources) = (Column::default(), Vec::new());
     let raw = instance(&engines.plain, guests, case)?;
     let clocked = instance(&engines.epochs, guests, case)?;
-    let sdk = instance(&engines.epochs, guests, &format!("{case}-sdk"))?;
+    let sdk = instance(&engines.epochs, guests, &format!("{case}_sdk"))?;
     let split = case == "split8";
     let native = || {
         if split {
@@ -135,8 +129,13 @@ pub(crate) fn add_rows(case: &str, times: &[f64], goals: [f64; 2], rows: &mut Ve
     let per = |at: usize| times.get(at).copied().unwrap_or(f64::NAN) / RECORDS as f64;
     let (native, raw, clocked, sdk) = (per(0), per(1), per(2), per(3));
     rows.push(Row::new(format!("{case}: plain Rust"), native, "ns/record"));
-    rows.push(Row::new(format!("{case}: component over plain, no deadlines"), raw - native, "ns/record").at_most(goals[0]));
-    rows.push(Row::new(format!("{case}: component over plain"), clocked - native, "ns/record").at_most(goals[1]));
+    rows.push(
+        Row::new(format!("{case}: component over plain, no deadlines"), raw - native, "ns/record")
+            .at_most(goals[0]),
+    );
+    rows.push(
+        Row::new(format!("{case}: component over plain"), clocked - native, "ns/record").at_most(goals[1]),
+    );
     rows.push(Row::new(format!("{case}: SDK over raw bindings"), sdk - clocked, "ns/record").at_most(15.0));
 }
 

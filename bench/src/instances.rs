@@ -13,7 +13,7 @@ const COUNT: usize = 1000;
 
 pub(crate) fn run(guests: &Path) -> Result<Report> {
     let mut rows = Vec::new();
-    for guest in ["map", "split"] {
+    for guest in ["raw_map", "wordcount_split"] {
         let path = guests.join(format!("{guest}.wasm"));
         let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
         let engine = Engine::new(EngineOptions::default())?;
@@ -26,7 +26,9 @@ pub(crate) fn run(guests: &Path) -> Result<Report> {
             instances.push(instance);
         }
         let each = (resident()?.saturating_sub(before)) as f64 / COUNT as f64 / 1024.0;
-        rows.push(Row::new(format!("memory of one instance of {guest}, of {COUNT}"), each, "KiB").at_most(50.0));
+        rows.push(
+            Row::new(format!("memory of one instance of {guest}, of {COUNT}"), each, "KiB").at_most(50.0),
+        );
     }
     Ok(Report { name: "instances", rows })
 }

@@ -16,16 +16,14 @@ pub(crate) fn map(values: &Column, out: &mut Column) {
     }
 }
 
-/// Cuts each value into eight parts of the same length, the rest in the last one.
+/// Cuts each value into eight pieces of equal length.
 pub(crate) fn split8(values: &Column, out: &mut Column, sources: &mut Vec<u32>) {
     out.clear();
     sources.clear();
     for (record, value) in values.iter().enumerate() {
         let value = value.unwrap_or_default();
-        let part = value.len() / 8;
-        for at in 0..8 {
-            let stop = if at == 7 { value.len() } else { (at + 1) * part };
-            out.push(value.get(at * part..stop));
+        for piece in 0..8 {
+            out.push(value.get(value.len() * piece / 8..value.len() * (piece + 1) / 8));
             sources.push(record as u32);
         }
     }
@@ -78,11 +76,16 @@ pub(crate) fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
     }
 }
 
-/// Hands each word of a line to `take`: runs of letters and digits, in lower case, as the `split` example cuts them.
-pub(crate) fn words(line: &str, word: &mut String, mut take: impl FnMut(&str)) {
-    for run in line.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()) {
+/// Hands each word of a line to `take`: runs of ASCII letters and digits, in lower case, as the `split` example cuts them.
+pub(crate) fn words<E>(
+    line: &[u8],
+    word: &mut Vec<u8>,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    for run in line.split(|byte| !byte.is_ascii_alphanumeric()).filter(|run| !run.is_empty()) {
         word.clear();
-        word.extend(run.chars().flat_map(char::to_lowercase));
-        take(word);
+        word.extend(run.iter().map(u8::to_ascii_lowercase));
+        take(word)?;
     }
+    Ok(())
 }

@@ -26,7 +26,8 @@ pub(crate) fn run(guests: &Path, invoker: &Path, rounds: usize) -> Result<Report
         let path = guests.join(format!("{name}.wasm"));
         Ok(path.canonicalize().with_context(|| format!("find {}", path.display()))?.display().to_string())
     };
-    let topology = TOPOLOGY.replace("SPLIT", &guest("split")?).replace("COUNT", &guest("count")?);
+    let topology =
+        TOPOLOGY.replace("SPLIT", &guest("wordcount_split")?).replace("COUNT", &guest("wordcount_count")?);
     std::fs::write(dir.path().join("topology.yaml"), topology)?;
     std::fs::write(dir.path().join("lines.txt"), "one line\n")?;
     let invoker = invoker.canonicalize().with_context(|| format!("find {}", invoker.display()))?;

@@ -11,7 +11,7 @@ use invoker_core::records::Column;
 use invoker_engine::{Engine, Function, Instance, InstanceOptions, NoState};
 use invoker_host::db::Database;
 use invoker_host::state::cache::{Budget, PartitionCache};
-use invoker_host::state::{EmbeddedState, Scope, StateStore};
+use invoker_host::state::{EmbeddedState, Journal, Scope, StateStore};
 
 use crate::contract::{Batch, DEADLINE, RECORDS, add_rows, count_natively};
 use crate::native::Counts;
@@ -31,7 +31,7 @@ pub(crate) fn count(
     let batches = batches(keys);
     let mut counts = Counts::default();
     let mut contenders: Vec<Box<dyn FnMut() + '_>> = vec![Box::new(count_natively(&batches, &mut counts))];
-    for (engine, guest) in [(plain, "count-raw"), (epochs, "count-raw"), (epochs, "count-sdk")] {
+    for (engine, guest) in [(plain, "raw_count"), (epochs, "raw_count"), (epochs, "raw_count_sdk")] {
         let mut counter = Counter::new(engine, guests, guest)?;
         let batches = &batches;
         let mut at = 0;
@@ -83,7 +83,7 @@ impl Counter {
         Ok(Self {
             instance: function.instantiate(&InstanceOptions::default())?,
             cache,
-            store: Arc::new(EmbeddedState::open(Database::memory())?),
+            store: Arc::new(EmbeddedState::open(Database::memory(), Journal::Own)?),
             batch: Batch::with_keys(),
             sequence: 0,
         })

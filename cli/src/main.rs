@@ -1,2 +1,75 @@
-//! The `invoker` command.
-fn main() {}
+//! The `invoker` command: reads the command line, carries it out, says what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use invoker::args::{Cli, Format};
+use invoker::dispatch;
+use invoker::environment::Environment;
+use invoker::error::{Error, Exit};
+use invoker::run::Screen;
+use tracing_subscriber::filter::LevelFilter;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let screen = Screen::default();
+    let (format, verbose) = (cli.output_format, cli.verbose);
+    log_to(&screen, verbose);
+    quiet_panics(&screen, verbose);
+    match dispatch(cli, &Environment::read(), &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&screen, &error, format),
+    }
+}
+
+fn fail(screen: &Screen, error: &Error, format: Format) -> ExitCode {
+    match format {
+        Format::Text => screen.line(&error.to_string()),
+        Format::Json => screen.line(&error.to_json().to_string()),
+    }
+    ExitCode::from(error.exit.code())
+}
+
+/// Log lines of this program and of functions, on standard error. A library's debug lines are nobody's affair here.
+fn log_to(screen: &Screen, verbose: bool) {
+    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(screen.clone()).init();
+}
+
+/// A panic is a defect: without --verbose it is one line, not a trace.
+fn quiet_panics(screen: &Screen, verbose: bool) {
+    if verbose {
+        return;
+    }
+    let screen = screen.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        screen.line(&Error::internal("invoker has a defect", panic).to_string());
+    }));
+}
+
+/// Help and version go to standard output; anything else is an error in the three lines that all errors have.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        drop(error.print());
+        return ExitCode::SUCCESS;
+    }
+    let rendered = error.render().to_string();
+    let mut parts = rendered.split("\n\n").map(str::trim);
+    let what = parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let why = parts.next().filter(|part| part.starts_with("tip:")).unwrap_or_default();
+    let usage = rendered.lines().skip_while(|line| !line.starts_with("Usage:")).collect::<Vec<_>>().join(" ");
+    let usage = usage.split("For more information").next().unwrap_or_default().trim().to_owned();
+    let what =
+        if what.starts_with("Usage:") || what.len() > 400 { "a verb is missing".to_owned() } else { what };
+    let help = if usage.is_empty() { "`invoker --help` lists what there is".to_owned() } else { usage };
+    let error = Error::new(Exit::Usage, what, why.trim_start_matches("tip: "), help);
+    let json = std::env::args_os().any(|arg| arg == "--output-format=json")
+        || std::env::args_os()
+            .zip(std::env::args_os().skip(1))
+            .any(|(a, b)| a == "--output-format" && b == "json");
+    fail(&Screen::default(), &error, if json { Format::Json } else { Format::Text })
+}

@@ -79,8 +79,11 @@ pub enum StartPosition {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
+    /// Offsets, outputs and state commit together: each record counts once.
     ExactlyOnce,
+    /// Outputs are visible at once; after a failure some come again.
     AtLeastOnce,
+    /// Offsets commit first; after a failure some records are lost. Stateless entities only.
     AtMostOnce,
 }
 

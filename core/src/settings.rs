@@ -1,10 +1,14 @@
 //! The settings that a topology gives, held against those that a function declares.
+//!
+//! A secret stands in a topology by reference, `{ secretRef: { name, key } }`. Who starts a host looks the references
+//! up (`reveal`) in memory; no document that is kept or sent holds the secret itself.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::function::{SettingKind, SettingSpec, SettingValue};
+use crate::topology::SecretRef;
 
 /// A setting that does not fit the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,13 +19,24 @@ pub enum SettingError {
     Missing { name: String },
     #[error("setting {name:?} is {found} and must be {wanted}")]
     WrongType { name: String, wanted: &'static str, found: String },
+    #[error("setting {name:?} is a secret and must be given by reference: {{ secretRef: {{ name, key }} }}")]
+    Inline { name: String },
+    #[error("setting {name:?} is no reference to a secret: it must be {{ secretRef: {{ name, key }} }}")]
+    BadReference { name: String },
+    #[error("setting {name:?} refers to key {key:?} of the secret {secret:?}, which is not there")]
+    Unresolved { name: String, secret: String, key: String },
 }
 
 impl SettingError {
     /// The setting it is about.
     pub fn name(&self) -> &str {
         match self {
-            Self::Unknown { name, .. } | Self::Missing { name } | Self::WrongType { name, .. } => name,
+            Self::Unknown { name, .. }
+            | Self::Missing { name }
+            | Self::WrongType { name, .. }
+            | Self::Inline { name }
+            | Self::BadReference { name }
+            | Self::Unresolved { name, .. } => name,
         }
     }
 }
@@ -39,14 +54,7 @@ pub fn resolve(
     specs: &[SettingSpec],
     given: &BTreeMap<String, Value>,
 ) -> Result<Vec<(String, SettingValue)>, Vec<SettingError>> {
-    let mut errors: Vec<_> = given
-        .keys()
-        .filter(|name| !specs.iter().any(|spec| spec.name == **name))
-        .map(|name| {
-            let known = specs.iter().map(|spec| spec.name.clone()).collect();
-            SettingError::Unknown { name: name.clone(), known }
-        })
-        .collect();
+    let mut errors: Vec<_> = unknown(specs, given).collect();
     let mut settings = Vec::with_capacity(specs.len());
     for spec in specs {
         match (given.get(&spec.name), &spec.default) {
@@ -62,7 +70,93 @@ pub fn resolve(
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
+/// What is wrong with settings as a topology gives them: references need not be looked up, and a secret may only be
+/// given by one.
+pub fn misfits(specs: &[SettingSpec], given: &BTreeMap<String, Value>) -> Vec<SettingError> {
+    let mut errors: Vec<_> = unknown(specs, given).collect();
+    for spec in specs {
+        let name = || spec.name.clone();
+        match given.get(&spec.name).map(|value| (value, reference(value))) {
+            Some((_, Reference::To(_))) => {}
+            Some((_, Reference::Malformed)) => errors.push(SettingError::BadReference { name: name() }),
+            Some(_) if spec.secret => errors.push(SettingError::Inline { name: name() }),
+            Some((value, Reference::None)) => errors.extend(typed(spec, value).err()),
+            None if spec.required && spec.default.is_none() => {
+                errors.push(SettingError::Missing { name: name() })
+            }
+            None => {}
+        }
+    }
+    errors
+}
+
+/// Replaces each reference by the secret that `look_up` finds; its text is read as the type of the setting.
+pub fn reveal(
+    specs: &[SettingSpec],
+    given: &BTreeMap<String, Value>,
+    look_up: impl Fn(&SecretRef) -> Option<String>,
+) -> Result<BTreeMap<String, Value>, Vec<SettingError>> {
+    let (mut revealed, mut errors) = (BTreeMap::new(), Vec::new());
+    for (name, value) in given {
+        let secret = match reference(value) {
+            Reference::None => {
+                revealed.insert(name.clone(), value.clone());
+                continue;
+            }
+            Reference::Malformed => {
+                errors.push(SettingError::BadReference { name: name.clone() });
+                continue;
+            }
+            Reference::To(secret) => secret,
+        };
+        let kind = specs.iter().find(|spec| spec.name == *name).map_or(SettingKind::Text, |spec| spec.kind);
+        match look_up(&secret) {
+            Some(text) => revealed.insert(name.clone(), value_of(kind, text)),
+            None => {
+                let (name, key) = (name.clone(), secret.key.unwrap_or_default());
+                errors.push(SettingError::Unresolved { name, secret: secret.name, key });
+                continue;
+            }
+        };
+    }
+    if errors.is_empty() { Ok(revealed) } else { Err(errors) }
+}
+
+fn value_of(kind: SettingKind, text: String) -> Value {
+    match kind {
+        SettingKind::Text => Value::String(text),
+        _ => serde_json::from_str(text.trim()).unwrap_or(Value::String(text)),
+    }
+}
+
+enum Reference {
+    None,
+    To(SecretRef),
+    Malformed,
+}
+
+/// An object whose only field is `secretRef` is a reference, whatever the type of the setting.
+fn reference(value: &Value) -> Reference {
+    let Some(fields) = value.as_object().filter(|fields| fields.len() == 1) else { return Reference::None };
+    let Some(target) = fields.get("secretRef") else { return Reference::None };
+    match serde_json::from_value::<SecretRef>(target.clone()) {
+        Ok(secret) if secret.key.is_some() => Reference::To(secret),
+        _ => Reference::Malformed,
+    }
+}
+
+fn unknown(specs: &[SettingSpec], given: &BTreeMap<String, Value>) -> impl Iterator<Item = SettingError> {
+    given.keys().filter(|name| !specs.iter().any(|spec| spec.name == **name)).map(|name| {
+        let known = specs.iter().map(|spec| spec.name.clone()).collect();
+        SettingError::Unknown { name: name.clone(), known }
+    })
+}
+
 fn typed(spec: &SettingSpec, value: &Value) -> Result<SettingValue, SettingError> {
+    if let Reference::To(secret) = reference(value) {
+        let (name, key) = (spec.name.clone(), secret.key.unwrap_or_default());
+        return Err(SettingError::Unresolved { name, secret: secret.name, key });
+    }
     let wanted = match spec.kind {
         SettingKind::Text => "a text",
         SettingKind::Integer => "an integer of 64 bits",
@@ -86,68 +180,4 @@ fn typed(spec: &SettingSpec, value: &Value) -> Result<SettingValue, SettingError
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn spec(name: &str, kind: SettingKind, required: bool, default: Option<SettingValue>) -> SettingSpec {
-        SettingSpec { name: name.to_owned(), kind, required, default, secret: false, doc: String::new() }
-    }
-
-    fn given(value: Value) -> BTreeMap<String, Value> {
-        value.as_object().unwrap().clone().into_iter().collect()
-    }
-
-    #[test]
-    fn each_kind_takes_its_values_and_defaults_fill_in() {
-        let specs = [
-            spec("a", SettingKind::Text, true, None),
-            spec("b", SettingKind::Integer, true, None),
-            spec("c", SettingKind::Number, true, None),
-            spec("d", SettingKind::Boolean, true, None),
-            spec("e", SettingKind::Json, true, None),
-            spec("f", SettingKind::Integer, false, Some(SettingValue::Integer(9))),
-            spec("g", SettingKind::Text, false, None),
-        ];
-        let settings =
-            resolve(&specs, &given(json!({"a": "x", "b": -1, "c": 2, "d": true, "e": {"k": [1]}})));
-        let values: Vec<_> = settings.unwrap().into_iter().map(|(_, value)| value).collect();
-        assert_eq!(
-            values,
-            [
-                SettingValue::Text("x".to_owned()),
-                SettingValue::Integer(-1),
-                SettingValue::Number(2.0),
-                SettingValue::Boolean(true),
-                SettingValue::Json(r#"{"k":[1]}"#.to_owned()),
-                SettingValue::Integer(9),
-            ]
-        );
-    }
-
-    #[test]
-    fn every_misfit_is_named() {
-        let specs =
-            [spec("limit", SettingKind::Integer, true, None), spec("mode", SettingKind::Text, true, None)];
-        let errors = resolve(&specs, &given(json!({"limit": 1.5, "limt": 1}))).unwrap_err();
-        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            texts,
-            [
-                r#"setting "limt" is not declared by the function, which knows "limit", "mode""#,
-                r#"setting "limit" is 1.5 and must be an integer of 64 bits"#,
-                r#"setting "mode" is required and not given"#,
-            ]
-        );
-    }
-
-    #[test]
-    fn a_secret_is_not_shown() {
-        let specs = [SettingSpec { secret: true, ..spec("key", SettingKind::Integer, true, None) }];
-        let errors = resolve(&specs, &given(json!({"key": "hunter2"}))).unwrap_err();
-        assert_eq!(
-            errors[0].to_string(),
-            r#"setting "key" is of another type and must be an integer of 64 bits"#
-        );
-    }
-}
+mod tests;

@@ -89,6 +89,11 @@ impl Host {
                 .ok_or_else(|| StartError::NoFunction { entity: entity.id.clone() })?;
             specs.push(lane_specs(&document, entity, program, &backends, incarnation, &stop)?);
         }
+        for (entity, _, lanes) in &specs {
+            for (input, lane) in entity.inputs.iter().zip(lanes.iter().cycle()) {
+                backends.log.expect_group(&lane.group, &input.topic);
+            }
+        }
         let source = Mutex::new(backends.log.source()?);
         let mut entities = Vec::new();
         for (document, report, lanes) in specs {

@@ -10,6 +10,11 @@ use crate::function::Process;
 use crate::instance::Instance;
 use std::cell::RefCell;
 
+/// What every function says of itself: what it was made with.
+pub fn properties() -> Vec<(String, String)> {
+    vec![("sdk".into(), concat!("invoker-sdk ", env!("CARGO_PKG_VERSION")).into())]
+}
+
 /// Where a component keeps its one instance.
 pub type Place<F> = RefCell<Option<Instance<F>>>;
 

@@ -42,6 +42,10 @@ use std::rc::Rc;
 /// }
 /// # fn main() {}
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it does with a record",
+    label = "write `impl Process for {Self}`"
+)]
 pub trait Process: Function {
     /// Once per instance, before the first record, when settings are known. An error stops the deployment's partition.
     fn start(&mut self) -> Result {

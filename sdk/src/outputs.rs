@@ -76,10 +76,10 @@ impl Outputs {
         self.values = Column { ends: Vec::with_capacity(outputs), data: Vec::with_capacity(bytes) };
     }
 
-    /// Bytes of values sent in this call.
+    /// Bytes of keys and values sent in this call.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.values.data.len()
+        self.values.data.len() + self.keys.as_ref().map_or(0, |keys| keys.data.len())
     }
 
     /// Hands over what was sent.

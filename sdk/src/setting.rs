@@ -166,18 +166,20 @@ pub struct Declared<T> {
     pub doc: &'static str,
 }
 
-impl<T: Setting> Declared<T> {
-    pub fn spec(&self) -> SettingSpec {
-        SettingSpec {
-            name: self.name.into(),
-            kind: T::KIND,
-            required: self.default.is_none() && T::ABSENT.is_none(),
-            default: self.default.map(|default| default().write()),
-            secret: self.secret,
-            doc: self.doc.into(),
-        }
+/// The answer of `describe` for one setting.
+#[doc(hidden)]
+pub fn spec<T: Setting>(declared: &Declared<T>) -> SettingSpec {
+    SettingSpec {
+        name: declared.name.into(),
+        kind: T::KIND,
+        required: declared.default.is_none() && T::ABSENT.is_none(),
+        default: declared.default.map(|default| default().write()),
+        secret: declared.secret,
+        doc: declared.doc.into(),
     }
+}
 
+impl<T: Setting> Declared<T> {
     /// Takes this setting out of those given.
     pub fn take(&self, given: &mut Vec<(String, SettingValue)>) -> Result<T> {
         if let Some(at) = given.iter().position(|(name, _)| name == self.name) {
@@ -231,10 +233,10 @@ mod tests {
 
     #[test]
     fn only_what_has_no_default_and_is_no_option_is_required() {
-        assert!(declared::<u64>(None).spec().required);
-        assert!(!declared::<Option<u64>>(None).spec().required);
+        assert!(spec(&declared::<u64>(None)).required);
+        assert!(!spec(&declared::<Option<u64>>(None)).required);
         let with = declared::<u64>(Some(|| 7));
-        assert!(matches!(with.spec().default, Some(SettingValue::Integer(7))));
+        assert!(matches!(spec(&with).default, Some(SettingValue::Integer(7))));
         assert_eq!(with.take(&mut vec![]).unwrap(), 7);
         let missing = declared::<u64>(None).take(&mut vec![]).unwrap_err();
         assert_eq!(missing.message(), "setting `step` is missing");

@@ -75,7 +75,7 @@ impl Scenario {
     pub fn run(&self, dir: &Path) -> Result<Outcome> {
         let mut rng = SmallRng::seed_from_u64(self.seed);
         let topology = TOPOLOGY
-            .replace("SPLIT", &built::guest("split")?.display().to_string())
+            .replace("SPLIT", &built::guest("wordcount_split")?.display().to_string())
             .replace("LEDGER", &built::guest("ledger")?.display().to_string());
         std::fs::write(dir.join("topology.yaml"), topology).context("write the topology")?;
         let mut input = OpenOptions::new().create(true).append(true).open(dir.join("lines.txt"))?;
@@ -164,7 +164,8 @@ impl Reference {
         let mut dead: BTreeMap<String, u64> = BTreeMap::new();
         for line in lines.lines() {
             let letter: Value = serde_json::from_str(line)?;
-            *dead.entry(text(&letter, "key")?).or_default() += 1;
+            let record = letter.get("record").with_context(|| format!("no record in {letter}"))?;
+            *dead.entry(text(record, "key")?).or_default() += 1;
         }
         same("the dead letters", &self.dead, &dead)
     }

@@ -2,8 +2,7 @@
 //! examples find them.
 //!
 //! Rust: the workspaces `examples` and `tests/guests`; the name is the one Cargo gives the file. JavaScript:
-//! every folder below `examples` with a `package.json`; `name` and `main` in it name the component and its
-//! source. The folder holds exactly what was built: what is no longer made is removed.
+//! every folder below `examples` with a `package.json`, by its script `build`. The folder of components holds exactly what was built: what is no longer made is removed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -72,26 +71,38 @@ fn components_in(message: &str) -> Vec<PathBuf> {
     message.split('"').filter(|text| text.ends_with(".wasm")).map(PathBuf::from).collect()
 }
 
+/// Runs `npm run build` in the folder unless neither the function nor what it is built with has changed.
+/// The component stays where the build puts it, as the folder itself can be named in a topology.
 fn javascript(project: &Project, folder: &Path) -> Result<PathBuf> {
-    let componentize = javascript::componentize(project, folder)?;
-    let (name, source) = javascript::described(folder)?;
-    let text = fs::read_to_string(&source).with_context(|| format!("read '{}'", source.display()))?;
-    let mut parts = vec![componentize.to_string_lossy().into_owned(), text];
-    let contract = project.contract();
-    let mut files: Vec<_> = fs::read_dir(&contract)?.flatten().map(|file| file.path()).collect();
-    files.sort();
-    for file in files.iter().filter(|file| file.is_file()) {
-        parts.push(fs::read_to_string(file)?);
-    }
-    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
-    let file = format!("{name}.wasm");
-    let entry = project.cache().entry("guest-js", &parts, |into| {
-        let mut command = std::process::Command::new(&componentize);
-        command.arg("-w").arg(&contract).args(["-n", "udf", "--sync", "--stub-wasi", "-j"]).arg(&source);
-        command.arg("-o").arg(into.join(&file));
-        process::quiet(&mut command).map(drop)
+    let component = javascript::component(folder)?;
+    let name = component.file_name().context("a component without file name")?;
+    let sources = contents(&[folder.to_path_buf(), project.contract()])?;
+    let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+    let entry = project.cache().entry("guest-js", &sources, |into| {
+        process::quiet(javascript::npm(project, folder)?.args(["run", "build"]))?;
+        fs::copy(&component, into.join(name)).context("find what 'npm run build' makes")?;
+        Ok(())
     });
-    Ok(entry.with_context(|| format!("make a component of '{}'", source.display()))?.path.join(file))
+    let kept = entry.with_context(|| format!("build '{}'", folder.display()))?.path.join(name);
+    if fs::read(&component).ok() != Some(fs::read(&kept)?) {
+        fs::copy(&kept, &component)?;
+    }
+    Ok(component)
+}
+
+/// The text files in `folders`, names and contents.
+fn contents(folders: &[PathBuf]) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for folder in folders {
+        let mut files: Vec<_> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        let source = |path: &&PathBuf| path.is_file() && path.extension().is_none_or(|kind| kind != "wasm");
+        for file in files.iter().filter(source) {
+            texts.push(file.display().to_string());
+            texts.push(fs::read_to_string(file).with_context(|| format!("read '{}'", file.display()))?);
+        }
+    }
+    Ok(texts)
 }
 
 /// Copies components into one folder, leaving those alone that have not changed.

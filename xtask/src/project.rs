@@ -3,6 +3,7 @@
 //! The only module that reads the environment. Paths follow CONTRIBUTING.md, which tests rely on.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,9 +74,15 @@ impl Project {
         self.root.join("target/guests")
     }
 
-    /// Cargo's target folder for functions; apart from [`Self::target`], as another compiler may write it.
+    /// Cargo's target folder for functions, where it would be by itself in `examples`: a topology that names
+    /// the folder of a function runs its last build.
     pub(crate) fn guest_target(&self) -> PathBuf {
-        self.root.join("target/wasm")
+        self.root.join("examples/target")
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn program_path(&self) -> OsString {
+        env::var_os("PATH").unwrap_or_default()
     }
 
     /// Workspaces of functions, outside the main one because they compile for another target.

@@ -18,19 +18,25 @@
 //! ));
 //! ```
 
+pub(crate) mod check;
 mod entity;
+mod local;
 mod parse;
 mod problem;
 mod resource;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod service;
 mod time;
 mod units;
 mod yaml;
 
+pub use check::{Functions, Outside, Unavailable, check, check_functions};
 pub use entity::{
     Assignment, Autoscale, Grants, Input, LimitsSpec, OnPartitionChange, Pod, Resources, RetryPolicy,
     StatefulEntity,
 };
+pub use local::without_local_meaning;
 pub use parse::{Document, parse};
 pub use problem::{Position, Problem, Problems, nearest};
 pub use resource::{
@@ -39,3 +45,4 @@ pub use resource::{
 };
 pub use service::{Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls};
 pub use units::{Bytes, Millis, PartitionRange, Quantity, Start};
+pub(crate) use yaml::path_of_field;

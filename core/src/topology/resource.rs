@@ -57,8 +57,8 @@ pub struct Metadata {
     /// Annotations, for tools. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// Set by Kubernetes, ignored here, as are the next ones: they are accepted so that the output of `kubectl get`
-    /// can be used as it is. Default: none.
+    /// Set by Kubernetes; accepted, as the other fields that it sets, so that what `kubectl get` prints can be read.
+    /// Default: none.
     #[serde(default, skip_serializing)]
     pub uid: Option<serde_json::Value>,
     /// Set by Kubernetes. Default: none.
@@ -168,9 +168,12 @@ pub struct LocalReference {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ImagePullPolicy {
+    /// At every start of a pod.
     Always,
+    /// Where the node does not have it.
     #[default]
     IfNotPresent,
+    /// Never: the node must have it.
     Never,
 }
 

@@ -44,10 +44,13 @@ pub struct Sasl {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SaslMechanism {
+    /// The password itself; over `tls` only.
     #[serde(rename = "PLAIN")]
     Plain,
+    /// A proof of the password.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
+    /// A proof of the password with a longer hash.
     #[default]
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,

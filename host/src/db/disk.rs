@@ -10,7 +10,7 @@ use fjall::{KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use super::batch::Batch;
 use super::directory::Directory;
 use super::space::{Key, Kind, Value};
-use super::{Durability, Error, Sync};
+use super::{Durability, Error, Sync, repair};
 
 /// Blocks and small values read from disk, bytes.
 const CACHE: u64 = 64 << 20;
@@ -40,13 +40,12 @@ impl fmt::Debug for Disk {
 impl Disk {
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Arc<Self>, Error> {
         let directory = Directory::open(path)?;
-        let engine = fjall::Database::builder(directory.engine())
-            .cache_size(CACHE)
-            .max_journaling_size(JOURNALS)
-            .worker_threads(2)
-            .manual_journal_persist(true)
-            .open()
-            .map_err(|error| Error::engine("open the database", path, error))?;
+        let engine = match open_engine(&directory) {
+            Err(fjall::Error::JournalRecovery(_)) => mend(&directory, path).and_then(|()| {
+                open_engine(&directory).map_err(|error| Error::engine("open the database", path, error))
+            }),
+            other => other.map_err(|error| Error::engine("open the database", path, error)),
+        }?;
         directory.finish()?;
         let path = path.to_owned();
         let (written, synced) = (AtomicU64::new(0), Mutex::new(0));
@@ -98,6 +97,28 @@ impl Disk {
         *synced = all;
         Ok(())
     }
+}
+
+fn open_engine(directory: &Directory) -> Result<fjall::Database, fjall::Error> {
+    fjall::Database::builder(directory.engine())
+        .cache_size(CACHE)
+        .max_journaling_size(JOURNALS)
+        .worker_threads(2)
+        .manual_journal_persist(true)
+        .open()
+}
+
+fn mend(directory: &Directory, path: &Path) -> Result<(), Error> {
+    let cut = repair::cut_torn_end(&directory.engine())
+        .map_err(|error| Error::io("mend the journal", path, error))?;
+    if let Some(repair::Cut { copy, at }) = cut {
+        tracing::warn!(
+            copy = %copy.display(),
+            at,
+            "the journal ended in a torn batch, as after a power failure: cut there, what was acknowledged is in front"
+        );
+    }
+    Ok(())
 }
 
 #[derive(Clone)]

@@ -17,6 +17,7 @@ mod directory;
 mod disk;
 mod error;
 mod memory;
+mod repair;
 mod space;
 
 use std::path::Path;

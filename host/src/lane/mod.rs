@@ -15,6 +15,8 @@ mod emit;
 mod failure;
 mod owned;
 mod take;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;
@@ -108,7 +110,7 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
 }
 
 /// Waits between two sessions of a lane.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
+const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows while

@@ -191,6 +191,8 @@ pub trait Log: Send + Sync {
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error>;
     /// Fences these ids without producing: when it returns, none of their transactions is open and none can commit.
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error>;
+    /// Says that a group will read a topic from its beginning, where a log drops what nobody waits for.
+    fn expect_group(&self, _group: &str, _topic: &str) {}
     /// Bytes of a topic that its slowest group has not consumed yet, where the log must bound them; 0 where it need not.
     fn backlog_bytes(&self, _topic: &str) -> u64 {
         0

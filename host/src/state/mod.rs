@@ -16,6 +16,8 @@
 //! * **Clock**: the store never looks at one. Expiry times are compared with the `now` that the caller gives.
 
 pub mod cache;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod embedded;
 
 pub use embedded::{EmbeddedState, Journal};

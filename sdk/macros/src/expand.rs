@@ -54,8 +54,8 @@ fn describe(parts: &[Part], options: &FunctionOptions) -> TokenStream {
     });
     let settings = all(|part| match &part.kind {
         Kind::Setting(options) => {
-            let declared = setting(part, options);
-            Some(quote_spanned!(part.span()=> #declared.spec()))
+            let (ty, declared) = (&part.ty, setting(part, options));
+            Some(quote_spanned!(part.span()=> ::invoker_sdk::setting::spec::<#ty>(&#declared)))
         }
         _ => None,
     });
@@ -77,7 +77,7 @@ fn describe(parts: &[Part], options: &FunctionOptions) -> TokenStream {
                 headers: ::invoker_sdk::component::HeaderUse::#headers,
                 max_records: #max_records,
                 record_deadline: #record_deadline,
-                properties: #vec::new(),
+                properties: ::invoker_sdk::component::properties(),
             }
         }
     }
@@ -194,6 +194,10 @@ fn next(counter: &mut u16) -> u16 {
 /// The component. Native builds (`cargo test`) have none, and may hold several functions.
 fn export(ident: &Ident) -> TokenStream {
     quote! {
+        // Checks the same and marks it as used.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() -> ::invoker_sdk::component::Description = ::invoker_sdk::component::describe::<#ident>;
+
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             use ::invoker_sdk::component::{self, BatchResult, Description, Failure, InputBatch, InstanceInfo};

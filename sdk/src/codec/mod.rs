@@ -53,6 +53,10 @@ use crate::error::{Error, Result};
 /// }
 /// # fn main() {}
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec",
+    label = "use an integer, bool, f64, String, Vec<u8> or Json<..>, or implement Encode"
+)]
 pub trait Encode: 'static {
     /// What is written: a value, or a view of it.
     type Ref<'a>;
@@ -65,6 +69,10 @@ pub trait Encode: 'static {
 }
 
 /// How bytes become the values of an input.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec",
+    label = "use an integer, bool, f64, String, Vec<u8> or Json<..>, or implement Decode"
+)]
 pub trait Decode: 'static {
     /// What is read.
     type Item: 'static;
@@ -77,6 +85,10 @@ pub trait Decode: 'static {
 }
 
 /// How the values of a state become bytes and come back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec of states",
+    label = "use an integer, bool, f64, String, Vec<u8>, Json<..> or Postcard<..>, or implement Codec"
+)]
 pub trait Codec: Encode + Decode {
     /// Whether a state stores its version in one byte in front, so that older ones can be told apart (`reads`).
     const VERSIONED: bool = false;

@@ -1,6 +1,7 @@
 //! Fields to values per key. What a batch reads and writes is held here and goes to the host in one call at the batch's
 //! end, or before a scan, which has to see it.
 
+use super::order::{Order, Sorted, Unsorted};
 use super::overlay::Overlay;
 use super::scan::Scan;
 use super::{Declared, Keyed, Slot, State, Stored, key};
@@ -70,27 +71,6 @@ pub struct Map<C: Codec, Order = Unsorted> {
 /// # fn main() {}
 /// ```
 pub type SortedMap<C> = Map<C, Sorted>;
-
-/// Marks a map that is scanned in no order.
-#[derive(Debug)]
-pub enum Unsorted {}
-
-/// Marks a map that is scanned in byte order.
-#[derive(Debug)]
-pub enum Sorted {}
-
-#[doc(hidden)]
-pub trait Order {
-    const KIND: StateKind;
-}
-
-impl Order for Unsorted {
-    const KIND: StateKind = StateKind::Map;
-}
-
-impl Order for Sorted {
-    const KIND: StateKind = StateKind::SortedMap;
-}
 
 impl<C: Codec, O> Map<C, O> {
     /// The value of a field of this record's key.

@@ -2,6 +2,7 @@
 //! with what was sent. Here is what its kinds have in common: declaration, versions, and the part of the batch's life.
 
 mod map;
+mod order;
 mod overlay;
 mod scan;
 mod value;

@@ -87,6 +87,7 @@ impl Context {
     pub(super) fn apply(&mut self, update: &StateUpdate) {
         assert_eq!(update.keys.len(), update.values.len(), "a state update has as many values as keys");
         for (i, &key) in update.keys.iter().enumerate() {
+            assert!(update.keys.iter().take(i).all(|&other| other != key), "a state update has a key once");
             let key = self.key(key).to_vec();
             self.put(update.state, &key, update.values.get(i));
         }

@@ -55,8 +55,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
 fn build(project: &Project) -> Result<PathBuf> {
     println!("demo: building the two functions and the command (the first time takes minutes)");
     let toolchain = wasm::provide(project)?.thing;
-    let built = guests::rust(project, &toolchain, &project.root().join("examples"), &["split", "count"])?;
-    guests::collect(&project.guests(), built)?;
+    let functions = ["wordcount-split", "wordcount-count"];
+    guests::rust(project, &toolchain, &project.root().join("examples"), &functions)?;
     process::shown(project.cargo().args(["build", "--release", "--package", "invoker"]))?;
     Ok(project.target().join("release/invoker"))
 }
@@ -69,6 +69,8 @@ fn count(project: &Project, invoker: &Path, text: &Text, counts: &Path) -> Resul
     let mut command = Command::new(invoker);
     command
         .current_dir(project.root())
+        // It names where the command itself was built, not the functions.
+        .env_remove("CARGO_TARGET_DIR")
         .args(["run", TOPOLOGY, "--input", &format!("lines={}", short(project, &text.path))])
         .args(["--output", &format!("counts={}", short(project, counts)), "--output-records", "key-value"]);
     println!("demo: {}\n", process::line(&command));

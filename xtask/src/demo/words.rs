@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// How often each word was seen.
 pub(super) type Counts = HashMap<Vec<u8>, u64>;
@@ -46,17 +46,20 @@ pub(super) fn count(path: &Path) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Reads what Invoker wrote: a line `word<tab>count` for every update of a count, of which the last one holds.
+/// Reads what Invoker wrote: a line `word<tab>count` for every time that a word was counted. Each has to be one
+/// more than the one before, which no line can be that is missing or there twice.
 pub(super) fn read_counts(path: &Path) -> Result<Counts> {
     let mut counts = Counts::new();
     each_line(path, |line| {
         let (word, count) = update(line).with_context(|| {
             format!("expected a word, a tab and a count, found '{}'", line.escape_ascii())
         })?;
-        match counts.get_mut(word) {
-            Some(kept) => *kept = count,
-            None => drop(counts.insert(word.to_vec(), count)),
+        if !counts.contains_key(word) {
+            counts.insert(word.to_vec(), 0);
         }
+        let last = counts.get_mut(word).context("a word that was just put there")?;
+        ensure!(count == *last + 1, "the count of '{}' goes from {last} to {count}", word.escape_ascii());
+        *last = count;
         Ok(())
     })?;
     Ok(counts)
@@ -120,13 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_update_of_a_word_holds() {
+    fn every_count_is_one_more_than_the_last() {
         let path = std::env::temp_dir().join(format!("invoker-counts-{}", std::process::id()));
         std::fs::write(&path, "a\t1\nb\t1\na\t2\n").expect("written");
         assert_eq!(read_counts(&path).expect("read"), counts(&[("a", 2), ("b", 1)]));
         std::fs::write(&path, "a 1\n").expect("written");
         let error = read_counts(&path).expect_err("no tab");
         assert!(error.to_string().contains("found 'a 1'"), "{error}");
+        for (twice, told) in [("a\t1\na\t1\n", "from 1 to 1"), ("a\t1\na\t3\n", "from 1 to 3")] {
+            std::fs::write(&path, twice).expect("written");
+            let error = read_counts(&path).expect_err("not one more");
+            assert!(error.to_string().contains(told), "{error}");
+        }
         std::fs::remove_file(path).expect("clean");
     }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Missing, Provided, announce, debian};
 use crate::cache::Entry;
@@ -31,21 +31,23 @@ pub(crate) fn provide(project: &Project) -> Result<Provided<()>> {
     Ok(Provided { thing: (), what: format!("{}, componentize-qjs", node.what), new })
 }
 
-/// componentize-qjs as the lock file in `folder` pins it.
-pub(crate) fn componentize(project: &Project, folder: &Path) -> Result<PathBuf> {
+/// npm in `folder`, with the programs that its lock file pins.
+pub(crate) fn npm(project: &Project, folder: &Path) -> Result<Command> {
     node()?;
-    Ok(packages(project, folder)?.path.join("node_modules/.bin/componentize-qjs"))
+    let programs = packages(project, folder)?.path.join("node_modules/.bin");
+    let mut path = vec![programs];
+    path.extend(std::env::split_paths(&project.program_path()));
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).env("PATH", std::env::join_paths(path)?);
+    Ok(npm)
 }
 
-/// `name` and `main` of the manifest in `folder`.
-pub(crate) fn described(folder: &Path) -> Result<(String, PathBuf)> {
-    let script = "const { name, main } = require('./package.json'); [name, main].join('\\n')";
-    let answer = process::quiet(Command::new("node").args(["-p", script]).current_dir(folder))?;
-    let mut lines = answer.lines().filter(|line| !line.is_empty());
-    match (lines.next(), lines.next()) {
-        (Some(name), Some(main)) => Ok((name.to_owned(), folder.join(main))),
-        _ => bail!("'{}/package.json' has no name or no main", folder.display()),
-    }
+/// Where the build of `folder` puts the component: what `invoker.component` in the manifest says, else the name
+/// of the package.
+pub(crate) fn component(folder: &Path) -> Result<PathBuf> {
+    let script = "const p = require('./package.json'); p.invoker?.component ?? p.name + '.wasm'";
+    let file = process::quiet(Command::new("node").args(["-p", script]).current_dir(folder));
+    Ok(folder.join(file.context("read package.json")?.trim()))
 }
 
 /// Node and npm, installed from the system's packages if need be.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::Step;
 use super::count::Count;
@@ -67,11 +67,11 @@ impl<'a> Checks<'a> {
         let configuration = self.project.root().join("deny.toml");
         for workspace in self.workspaces() {
             let mut command = Command::new(&program);
-            command.current_dir(&workspace).arg("--locked");
+            command.current_dir(&workspace).arg("--locked").arg("--config").arg(&configuration);
             if self.network == Network::Unreachable {
                 command.arg("--offline");
             }
-            command.args(["check", "--config"]).arg(&configuration).args(["licenses", "bans", "sources"]);
+            command.args(["check", "licenses", "bans", "sources"]);
             process::shown(&mut command)?;
         }
         Ok(())
@@ -84,9 +84,10 @@ impl<'a> Checks<'a> {
     }
 
     fn each_workspace(&self, arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
-        self.workspaces()
-            .iter()
-            .try_for_each(|workspace| process::shown(arguments(&mut self.cargo(workspace))))
+        self.workspaces().iter().try_for_each(|workspace| {
+            process::shown(arguments(&mut self.cargo(workspace)))
+                .with_context(|| format!("in '{}'", workspace.display()))
+        })
     }
 
     /// Cargo in `workspace`. All share one target folder: what two of them depend on is compiled once.

@@ -3,8 +3,9 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess};
 
-use super::de::{At, Notes};
+use super::de::At;
 use super::error::Error;
+use super::notes::Notes;
 use super::tree::{Entry, Node, path_of_item};
 
 pub(super) struct Items<'a, 'p> {

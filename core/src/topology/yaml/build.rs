@@ -253,13 +253,9 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         if merge {
-            return match merged(value) {
+            return match value.into_entries() {
                 Some(more) => {
-                    for entry in more {
-                        if !entries.iter().any(|present| present.key == entry.key) {
-                            entries.push(Entry { merged: true, ..entry });
-                        }
-                    }
+                    take_over(entries, more);
                     Ok(())
                 }
                 None => {
@@ -291,18 +287,11 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The entries that `<<` brings in; earlier mappings of a list go first.
-fn merged(value: Node) -> Option<Vec<Entry>> {
-    match value.value {
-        Value::Mapping(entries) => Some(entries),
-        Value::List(items) => {
-            let mut all = Vec::new();
-            for item in items {
-                let Value::Mapping(entries) = item.value else { return None };
-                all.extend(entries);
-            }
-            Some(all)
+/// Adds entries that `<<` brings in; what is there already goes first.
+fn take_over(entries: &mut Vec<Entry>, more: Vec<Entry>) {
+    for entry in more {
+        if !entries.iter().any(|present| present.key == entry.key) {
+            entries.push(Entry { merged: true, ..entry });
         }
-        Value::Scalar(_) => None,
     }
 }

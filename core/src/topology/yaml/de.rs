@@ -5,14 +5,12 @@
 //! until nothing new is found: documents are small, and a value left out can only bring "missing field" for itself,
 //! which is not told.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 
 use super::access::{Entries, Items};
 use super::error::Error;
+use super::notes::Notes;
 use super::scalar::{Scalar, shortened};
 use super::tree::{Entry, Node, Value, path_of_field};
 use crate::topology::problem::{Problem, listed, nearest};
@@ -37,28 +35,6 @@ pub(crate) fn read<T: DeserializeOwned>(source: &str, root: &Node) -> Result<T, 
         if !new || notes.problems.borrow().len() >= MAX_PROBLEMS || notes.left_out.borrow().contains("") {
             return Err(notes.problems.into_inner());
         }
-    }
-}
-
-/// What was found on the way.
-#[derive(Default)]
-pub(super) struct Notes {
-    source: String,
-    problems: RefCell<Vec<Problem>>,
-    /// Paths of values that could not be read.
-    left_out: RefCell<BTreeSet<String>>,
-}
-
-impl Notes {
-    fn add(&self, problem: Option<Problem>) {
-        let mut problems = self.problems.borrow_mut();
-        if let Some(problem) = problem.filter(|problem| !problems.contains(problem)) {
-            problems.push(problem);
-        }
-    }
-
-    pub(super) fn skips(&self, path: &str) -> bool {
-        self.left_out.borrow().contains(path)
     }
 }
 

@@ -10,10 +10,11 @@ mod access;
 mod build;
 mod de;
 mod error;
+mod notes;
 mod scalar;
 mod syntax;
 mod tree;
 
 pub(crate) use build::parse;
 pub(crate) use de::read;
-pub(crate) use tree::{Node, Places};
+pub(crate) use tree::{Node, Places, path_of_field, path_of_item};

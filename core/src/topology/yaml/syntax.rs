@@ -18,52 +18,47 @@ pub(super) fn syntax(source: &str, error: &ScanError) -> Problem {
     }
 }
 
-fn advice(kind: &ErrorKind) -> (&'static str, &'static str) {
+/// Why it is wrong, and what helps.
+fn advice(kind: &ErrorKind) -> Advice {
     use ErrorKind as Kind;
     match kind {
-        Kind::TabNotAllowed
-        | Kind::TabInBlockIndentation
-        | Kind::TabInIndentation
-        | Kind::TabInPlainScalar
-        | Kind::TabAtBlockScalarStart => ("YAML is indented by spaces", "replace the tab by spaces"),
-        Kind::UnknownAnchor => (
-            "an alias `*name` repeats what stands at `&name` before it",
-            "define the anchor above, or write the value out",
-        ),
-        Kind::UnclosedFlowCollection { .. }
-        | Kind::UnexpectedEofFlowMapping
-        | Kind::UnexpectedEofFlowSequence
-        | Kind::MismatchedFlowCollectionEnd { .. }
-        | Kind::ExpectedFlowMappingSeparator
-        | Kind::ExpectedFlowSequenceSeparator => {
-            ("every bracket needs its end, and items stand between commas", "close the bracket")
+        Kind::TabNotAllowed | Kind::TabInBlockIndentation | Kind::TabInIndentation => TAB,
+        Kind::TabInPlainScalar | Kind::TabAtBlockScalarStart => TAB,
+        Kind::UnclosedFlowCollection { .. } | Kind::MismatchedFlowCollectionEnd { .. } => BRACKET,
+        Kind::UnexpectedEofFlowMapping | Kind::UnexpectedEofFlowSequence => BRACKET,
+        Kind::ExpectedFlowMappingSeparator | Kind::ExpectedFlowSequenceSeparator => BRACKET,
+        Kind::UnclosedQuotedScalar | Kind::InvalidQuotedScalarIndent => QUOTE,
+        Kind::InvalidTrailingSingleQuotedScalar | Kind::InvalidTrailingDoubleQuotedScalar => QUOTE,
+        Kind::ExpectedBlockMappingKey | Kind::ExpectedBlockSequenceEntry | Kind::InvalidIndentation => {
+            INDENTATION
         }
-        Kind::UnclosedQuotedScalar
-        | Kind::InvalidQuotedScalarIndent
-        | Kind::InvalidTrailingSingleQuotedScalar
-        | Kind::InvalidTrailingDoubleQuotedScalar => (
-            "a quoted text ends at its closing quote",
-            "close the quote, and write quotes inside it twice or escaped",
-        ),
-        Kind::MappingValueNotAllowed | Kind::InvalidColonPlacement => (
-            "a value that contains `: ` reads like a field",
-            "put the value into quotes, or begin a new line",
-        ),
-        Kind::UnexpectedCharacter { .. } => {
-            ("a plain text cannot begin like this", "put the value into quotes")
-        }
-        Kind::ExpectedBlockMappingKey
-        | Kind::ExpectedBlockSequenceEntry
-        | Kind::InvalidIndentation
-        | Kind::BlockSequenceEntryNotAllowed
-        | Kind::MappingKeyNotAllowed
-        | Kind::SimpleKeyExpected => (
-            "the fields of a mapping and the items of a list begin in one column",
-            "check the indentation of this line and the one above",
-        ),
-        Kind::RecursionLimitExceeded => {
-            ("a topology nests at most 64 levels deep", "check that this is the right file")
-        }
-        _ => ("the text does not follow the rules of YAML 1.2", "check this line and the one above"),
+        Kind::BlockSequenceEntryNotAllowed | Kind::MappingKeyNotAllowed => INDENTATION,
+        Kind::SimpleKeyExpected => INDENTATION,
+        Kind::MappingValueNotAllowed | Kind::InvalidColonPlacement => COLON,
+        Kind::UnknownAnchor => ANCHOR,
+        Kind::UnexpectedCharacter { .. } => CHARACTER,
+        Kind::RecursionLimitExceeded => NESTING,
+        _ => OTHER,
     }
 }
+
+type Advice = (&'static str, &'static str);
+const TAB: Advice = ("YAML is indented by spaces", "replace the tab by spaces");
+const BRACKET: Advice = ("every bracket needs its end, and items stand between commas", "close the bracket");
+const QUOTE: Advice = (
+    "a quoted text ends at its closing quote",
+    "close the quote, and write quotes inside it twice or escaped",
+);
+const INDENTATION: Advice = (
+    "the fields of a mapping and the items of a list begin in one column",
+    "check the indentation of this line and the one above",
+);
+const COLON: Advice =
+    ("a value that contains `: ` reads like a field", "put the value into quotes, or begin a new line");
+const ANCHOR: Advice = (
+    "an alias `*name` repeats what stands at `&name` before it",
+    "define the anchor above, or write the value out",
+);
+const CHARACTER: Advice = ("a plain text cannot begin like this", "put the value into quotes");
+const NESTING: Advice = ("a topology nests at most 64 levels deep", "check that this is the right file");
+const OTHER: Advice = ("the text does not follow the rules of YAML 1.2", "check this line and the one above");

@@ -34,6 +34,17 @@ impl Node {
         }
     }
 
+    /// The entries that `<<` brings in: those of a mapping, or of a list of mappings.
+    pub(super) fn into_entries(self) -> Option<Vec<Entry>> {
+        match self.value {
+            Value::Mapping(entries) => Some(entries),
+            Value::List(items) => {
+                items.into_iter().map(Self::into_entries).collect::<Option<Vec<_>>>().map(|all| all.concat())
+            }
+            Value::Scalar(_) => None,
+        }
+    }
+
     /// Nodes and bytes of text of it and all under it.
     pub(super) fn cost(&self) -> usize {
         match &self.value {

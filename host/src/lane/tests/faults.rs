@@ -35,7 +35,7 @@ impl Dice {
     }
 
     fn fate(&self) -> Fate {
-        match self.0.lock().unwrap().random_range(0..24) {
+        match self.0.lock().unwrap().random_range(0..60) {
             0 => Fate::RequestLost,
             1 => Fate::AnswerLost,
             _ => Fate::Fine,

@@ -20,7 +20,7 @@ use invoker_engine::{
 use crate::db::Database;
 use crate::log::{EmbeddedLog, Log, PollLimit, TopicPartition, TopicSpec};
 use crate::program::{Processor, Program, StartOptions};
-use crate::state::{EmbeddedState, StateStore};
+use crate::state::{EmbeddedState, Journal, StateStore};
 use crate::{Backends, Host, PartitionState};
 
 /// Counts words per key, in one value state.
@@ -117,10 +117,11 @@ impl Running {
                         message: "told to".to_owned(),
                         file: "f.rs".to_owned(),
                         line: 3,
+                        frames: Vec::new(),
                     });
                 }
                 "fail" => return Err(CallError::Failed(failure(FailureKind::Rejected, "whole-call"))),
-                "loop" => return Err(CallError::Deadline { after: deadline }),
+                "loop" => return Err(CallError::Deadline { after: deadline, frames: Vec::new() }),
                 "reject" => {
                     result
                         .rejects
@@ -141,12 +142,13 @@ impl Running {
             }
             let key = batch.key_of[at];
             let Ok(slot) = usize::try_from(key) else { continue };
+            if !self.stateful {
+                let seen = self.seen.entry(batch.keys.get(slot).unwrap_or(b"").to_vec()).or_default();
+                counts[slot] = *seen;
+                *seen += 1;
+            }
             counts[slot] += 1;
             changed[slot] = true;
-            if !self.stateful {
-                let bytes = batch.keys.get(slot).unwrap_or(b"").to_vec();
-                *self.seen.entry(bytes).or_default() += 1;
-            }
             let mut value = counts[slot].to_string().into_bytes();
             value.resize(value.len() + extra, b' ');
             result.outputs.sources.push(at as u32);
@@ -204,8 +206,10 @@ impl Bench {
         for topic in ["in", "in2", "out", "dead"] {
             let spec = TopicSpec { name: topic.to_owned(), partitions: PARTITIONS, ..TopicSpec::default() };
             log.topics().create(&spec).unwrap();
+            // A group that never commits: everything stays readable.
+            log.expect_group("keeper", topic);
         }
-        let state = EmbeddedState::open(db).unwrap();
+        let state = EmbeddedState::open(db, Journal::Shared).unwrap();
         let entity = EntityDocument {
             id: "counter".to_owned(),
             function: "native".to_owned(),

@@ -77,7 +77,7 @@ fn each_way_to_fail_costs_only_its_record() {
         assert_eq!(dead[0]["key"], "a");
         assert_eq!(dead[0]["trace"], "a", "its own headers stay");
         assert_eq!(dead[0]["invoker-topic"], "in");
-        assert_eq!(dead[0]["invoker-offset"], "80");
+        assert_eq!(dead[0]["invoker-offset"], "81", "behind the mark of the first transaction");
         assert_eq!(dead[0]["invoker-partition"], (b'a' as u32 % 3).to_string());
         assert_eq!(dead[0]["invoker-timestamp"], "1000");
         assert_eq!(dead[0]["invoker-function"], "sha256:native");
@@ -196,8 +196,10 @@ fn lost_state_follows_the_policy() {
         bench.entity.partitions = vec![1];
         bench.feed("in", [("a", "word"), ("a", "word")]);
         bench.drain();
-        bench.state =
-            std::sync::Arc::new(crate::state::EmbeddedState::open(crate::db::Database::memory()).unwrap());
+        bench.state = std::sync::Arc::new(
+            crate::state::EmbeddedState::open(crate::db::Database::memory(), crate::state::Journal::Own)
+                .unwrap(),
+        );
         bench.feed("in", [("a", "word")]);
         bench.entity.on_state_loss = policy;
         let host = bench.start();
@@ -205,7 +207,7 @@ fn lost_state_follows_the_policy() {
             let partition = &host.status().entities[0].partitions[0];
             match &partition.state {
                 PartitionState::Stopped { error } => {
-                    assert!(error.contains("the log stands at 2"), "{error}");
+                    assert!(error.contains("the log stands at 3"), "{error}");
                     policy == OnStateLoss::Fail
                 }
                 state => *state == PartitionState::Running && partition.lag == 0,

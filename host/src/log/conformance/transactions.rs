@@ -70,8 +70,9 @@ pub fn positions_commit_with_the_records(subject: &Subject) {
     add(producer.as_mut(), &output, 0, &[value("aborted")]);
     producer.add_offsets(&group, &[(at(&input, 0), committed(5))]).expect("add offsets");
     producer.abort().expect("abort");
+    subject.write_with(producer.as_mut(), &output, 0, &[value("without positions")]);
     assert_eq!(read(0), None);
-    subject.read(&output, 0, 0);
+    subject.read(&output, 0, 1);
 
     producer.begin().expect("begin");
     add(producer.as_mut(), &output, 0, &[value("committed")]);
@@ -79,7 +80,7 @@ pub fn positions_commit_with_the_records(subject: &Subject) {
     producer.add_offsets(&group, &positions).expect("add offsets");
     assert_eq!(producer.commit(), Commit::Committed);
     assert_eq!((read(0), read(1)), (Some(committed(7)), Some(committed(9))));
-    assert_eq!(texts(&subject.read(&output, 0, 1)), ["committed"]);
+    assert_eq!(texts(&subject.read(&output, 0, 2)), ["without positions", "committed"]);
 
     producer.begin().expect("begin");
     producer.add_offsets(&group, &[(at(&input, 0), committed(3))]).expect("add offsets");

@@ -100,7 +100,7 @@ impl Commits {
                 .extend(bases.into_iter().zip(sizes).map(|(base, size)| (Arc::clone(partition), base, size)));
         }
         for (group, partition, committed) in &offsets {
-            batch.put(&store.offsets, &offsets_key(group, partition), &offsets_row(committed));
+            batch.put(&store.rows, &offsets_key(group, partition), &offsets_row(committed));
         }
         store.db.write(batch, Sync::Later)?;
         *number += 1;

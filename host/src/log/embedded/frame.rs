@@ -352,16 +352,23 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_of_a_frame_appends_to_the_same_batch() {
+    fn any_cuts_of_frames_make_the_batch_of_their_records() {
         let mut builder = Builder::default();
         (0..20).for_each(|at| push(&mut builder, at));
         let encoded = builder.encode(77, false);
-        let frame = Frame::parse(&encoded.bytes, true).unwrap();
+        let (frame, whole) = (Frame::parse(&encoded.bytes, true).unwrap(), whole(&encoded.bytes));
         for cut in 0..=20 {
-            let mut batch = RecordBatch::default();
-            frame.append(0..cut, 100, &mut batch);
-            frame.append(cut..20, 100, &mut batch);
-            assert_eq!(batch, whole(&encoded.bytes), "cut at {cut}");
+            let (mut batch, mut expected) = (RecordBatch::default(), RecordBatch::default());
+            for range in [3..7, 0..cut, cut..20] {
+                frame.append(range.clone(), 100, &mut batch);
+                for at in range {
+                    let headers: Vec<_> = whole.headers.of(at).collect();
+                    let (key, value) = (whole.keys.get(at), whole.values.get(at));
+                    let record = RecordRef { key, value, timestamp: whole.timestamps[at], headers: &headers };
+                    expected.push(whole.offsets[at], record);
+                }
+            }
+            assert_eq!(batch, expected, "cut at {cut}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::{Committed, Error, TopicPartition};
-use super::store::{Store, failed, read_offsets};
+use super::store::{OFFSETS, Store, failed, read_offsets};
 
 pub(super) type GroupPartition = (String, TopicPartition);
 
@@ -28,7 +28,7 @@ struct State {
 impl Groups {
     pub(super) fn open(store: &Store) -> Result<Self, Error> {
         let groups = Self::default();
-        for entry in store.offsets.range(b"", None) {
+        for entry in store.rows.range(&[OFFSETS], Some(&[OFFSETS + 1])) {
             let (key, row) = entry.map_err(failed("read committed positions"))?;
             let (group, partition, committed) = read_offsets(&key, &row)?;
             groups.state().set(&group, &partition, committed);

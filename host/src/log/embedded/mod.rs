@@ -153,6 +153,10 @@ impl Log for EmbeddedLog {
         Ok(())
     }
 
+    fn expect_group(&self, group: &str, topic: &str) {
+        Self::expect_group(self, group, topic);
+    }
+
     fn backlog_bytes(&self, topic: &str) -> u64 {
         if self.shared.store.db.is_persistent() {
             return 0;
@@ -164,7 +168,7 @@ impl Log for EmbeddedLog {
     fn delete_group(&self, group: &str) -> Result<(), Error> {
         let mut batch = Batch::new();
         for (partition, _) in self.shared.groups.list(group) {
-            batch.remove(&self.shared.store.offsets, &store::offsets_key(group, &partition));
+            batch.remove(&self.shared.store.rows, &store::offsets_key(group, &partition));
         }
         self.shared.store.db.write(batch, Sync::Now).map_err(failed("delete a group"))?;
         self.shared.groups.delete(group);

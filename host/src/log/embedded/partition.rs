@@ -8,7 +8,7 @@ use invoker_core::records::RecordBatch;
 
 use super::super::{Error, PollLimit};
 use super::frame::{Encoded, Frame};
-use super::store::{IndexRow, Store, damaged, failed, frame_key, offset_of, partition_key};
+use super::store::{IndexRow, Store, damaged, failed, frame_key, offset_of, start_key};
 use crate::db::{Batch, Value};
 
 /// A column's ends are 32 bits: no batch grows past half of that.
@@ -46,10 +46,10 @@ struct Recent {
 
 impl Partition {
     pub(super) fn open(store: &Store, topic: Arc<str>, topic_id: u32, index: u32) -> Result<Self, Error> {
-        let row = store.starts.get(&partition_key(topic_id, index)).map_err(failed("read a partition"))?;
+        let row = store.rows.get(&start_key(topic_id, index)).map_err(failed("read a partition"))?;
         let kept = row.and_then(|row| row.first_chunk().copied()).map_or(0, u64::from_le_bytes);
         let (from, to) = (frame_key(topic_id, index, 0), frame_key(topic_id, index, u64::MAX));
-        let end = match store.index.range_rev(&from, Some(&to)).next() {
+        let end = match store.rows.range_rev(&from, Some(&to)).next() {
             Some(last) => IndexRow::decode(&last.map_err(failed("read a partition"))?.1)?.end,
             None => kept,
         };
@@ -57,7 +57,7 @@ impl Partition {
         let (start, end) = (AtomicU64::new(kept), AtomicU64::new(end));
         let mut bytes = 0;
         if !store.db.is_persistent() {
-            for entry in store.index.range(&from, Some(&to)) {
+            for entry in store.rows.range(&from, Some(&to)) {
                 bytes += IndexRow::decode(&entry.map_err(failed("read a partition"))?.1)?.held();
             }
         }
@@ -69,7 +69,7 @@ impl Partition {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn key(&self, offset: u64) -> [u8; 16] {
+    pub(super) fn key(&self, offset: u64) -> [u8; 17] {
         frame_key(self.topic_id, self.index, offset)
     }
 
@@ -98,7 +98,7 @@ impl Partition {
             let (bytes, latest) = (frame.bytes.len() as u64, frame.latest);
             let row = IndexRow { end: base, bytes, latest, written: now };
             held += row.held();
-            batch.put(&store.index, &key, &row.encode());
+            batch.put(&store.rows, &key, &row.encode());
             batch.put_value(&store.frames, &key, frame.bytes.clone());
             at
         };
@@ -157,10 +157,10 @@ impl Partition {
         }
         let (from, to) = (self.key(0), self.key(position));
         let holds = |row: &[u8]| IndexRow::decode(row).map(|row| row.end > position);
-        let base = match store.index.range_rev(&from, Some(&to)).next().transpose().map_err(&read)? {
+        let base = match store.rows.range_rev(&from, Some(&to)).next().transpose().map_err(&read)? {
             Some((key, row)) if holds(&row)? => Some(offset_of(&key)),
             _ => {
-                let mut rest = store.index.range(&to, Some(&self.key(u64::MAX)));
+                let mut rest = store.rows.range(&to, Some(&self.key(u64::MAX)));
                 rest.next().transpose().map_err(&read)?.map(|(key, _)| offset_of(&key))
             }
         };
@@ -228,7 +228,7 @@ impl Partition {
     pub(super) fn offset_for_time(&self, timestamp: i64, store: &Store) -> Result<u64, Error> {
         let (start, end) = self.bounds();
         let read = failed("look for a time");
-        for entry in store.index.range(&self.key(0), Some(&self.key(end))) {
+        for entry in store.rows.range(&self.key(0), Some(&self.key(end))) {
             let (key, row) = entry.map_err(&read)?;
             let (base, row) = (offset_of(&key), IndexRow::decode(&row)?);
             if row.latest < timestamp || row.end <= start {

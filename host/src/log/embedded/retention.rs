@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::Error;
 use super::partition::Partition;
-use super::store::{IndexRow, Store, damaged, failed, partition_key};
+use super::store::{IndexRow, Store, damaged, failed, start_key};
 use super::topics::Topic;
 use super::{Shared, now};
 use crate::db::{Batch, Sync};
@@ -23,7 +23,7 @@ fn trim(partition: &Partition, store: &Store, mut drop: impl FnMut(&IndexRow) ->
         let (start, end) = partition.bounds();
         let mut batch = Batch::new();
         let (mut cut, mut held) = (start, 0);
-        for entry in store.index.range(&partition.key(0), Some(&partition.key(end))).take(STRIDE) {
+        for entry in store.rows.range(&partition.key(0), Some(&partition.key(end))).take(STRIDE) {
             let (key, row) = entry.map_err(failed("drop old records"))?;
             let row = IndexRow::decode(&row)?;
             if row.end > end || !drop(&row) {
@@ -31,7 +31,7 @@ fn trim(partition: &Partition, store: &Store, mut drop: impl FnMut(&IndexRow) ->
             }
             cut = row.end;
             held += row.held();
-            batch.remove(&store.index, &key);
+            batch.remove(&store.rows, &key);
             batch.remove(&store.frames, &key);
         }
         let dropped = batch.len() / 2;
@@ -39,7 +39,7 @@ fn trim(partition: &Partition, store: &Store, mut drop: impl FnMut(&IndexRow) ->
             return Ok(());
         }
         partition.cut(cut, held);
-        batch.put(&store.starts, &partition_key(partition.topic_id, partition.index), &cut.to_le_bytes());
+        batch.put(&store.rows, &start_key(partition.topic_id, partition.index), &cut.to_le_bytes());
         store.db.write(batch, Sync::Later).map_err(failed("drop old records"))?;
         if dropped < STRIDE {
             return Ok(());
@@ -49,7 +49,7 @@ fn trim(partition: &Partition, store: &Store, mut drop: impl FnMut(&IndexRow) ->
 
 /// Bytes of the frames of a partition.
 fn bytes(partition: &Partition, store: &Store) -> Result<u64, Error> {
-    let rows = store.index.range(&partition.key(0), Some(&partition.key(u64::MAX)));
+    let rows = store.rows.range(&partition.key(0), Some(&partition.key(u64::MAX)));
     let bytes = |entry: Result<_, _>| {
         let (_, row): (_, crate::db::Value) = entry.map_err(failed("measure a partition"))?;
         Ok(IndexRow::decode(&row)?.bytes)
@@ -88,7 +88,7 @@ pub(super) fn consumed(topic: &Topic, partition: u32, shared: &Shared) -> Result
 }
 
 /// Age and size, as the topic or the log's options say.
-fn sweep(shared: &Shared) -> Result<(), Error> {
+pub(super) fn sweep(shared: &Shared) -> Result<(), Error> {
     let now = now();
     for topic in shared.topics.all() {
         let age = topic.row.retention_ms.or(shared.options.retention_ms);

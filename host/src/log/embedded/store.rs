@@ -1,13 +1,14 @@
 //! How the log lies in the database: its spaces, their keys and their small rows.
 //!
 //! ```text
-//! log.topics    name                              → JSON of [`TopicRow`]
-//! log.frames    topic id · partition · offset     → frame
-//! log.index     the same key                      → end, bytes, latest timestamp, written at
-//! log.starts    topic id · partition              → first offset that retention left
-//! log.offsets   length of group · group · partition · topic → offset · metadata
+//! log         "t" topic                                     → JSON of [`TopicRow`]
+//! log         "i" topic id · partition · offset             → end, bytes, latest timestamp, written at
+//! log.frames  the same key                                  → frame
+//! log         "s" topic id · partition                      → first offset that retention left
+//! log         "o" length of group · group · partition · topic → offset · metadata
 //! ```
-//! Numbers in keys are big-endian, so that they sort; in rows little-endian.
+//! Numbers in keys are big-endian, so that they sort; in rows little-endian. A space costs a dozen syncs to make and
+//! memory of its own, so the small rows share one.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,23 +18,13 @@ use crate::db::{self, Database, Space};
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) db: Database,
-    pub(super) topics: Space,
+    pub(super) rows: Space,
     pub(super) frames: Space,
-    pub(super) index: Space,
-    pub(super) starts: Space,
-    pub(super) offsets: Space,
 }
 
 impl Store {
     pub(super) fn open(db: Database) -> Result<Self, db::Error> {
-        Ok(Self {
-            topics: db.space("log.topics")?,
-            frames: db.space_of_large("log.frames")?,
-            index: db.space("log.index")?,
-            starts: db.space("log.starts")?,
-            offsets: db.space("log.offsets")?,
-            db,
-        })
+        Ok(Self { rows: db.space("log")?, frames: db.space_of_large("log.frames")?, db })
     }
 }
 
@@ -57,15 +48,35 @@ pub(super) struct TopicRow {
     pub(super) retention_bytes: Option<u64>,
 }
 
-pub(super) fn partition_key(topic: u32, partition: u32) -> [u8; 8] {
-    ((u64::from(topic) << 32) | u64::from(partition)).to_be_bytes()
+/// What the keys of each kind of row begin with.
+pub(super) const TOPICS: u8 = b't';
+const INDEX: u8 = b'i';
+const STARTS: u8 = b's';
+pub(super) const OFFSETS: u8 = b'o';
+
+pub(super) fn topic_key(topic: &str) -> Vec<u8> {
+    [&[TOPICS], topic.as_bytes()].concat()
 }
 
-pub(super) fn frame_key(topic: u32, partition: u32, offset: u64) -> [u8; 16] {
-    ((u128::from(topic) << 96) | (u128::from(partition) << 64) | u128::from(offset)).to_be_bytes()
+pub(super) fn start_key(topic: u32, partition: u32) -> [u8; 9] {
+    let mut key = [STARTS; 9];
+    if let Some((_, numbers)) = key.split_first_chunk_mut::<1>() {
+        numbers.copy_from_slice(&((u64::from(topic) << 32) | u64::from(partition)).to_be_bytes());
+    }
+    key
 }
 
-/// The offset in a key of `log.frames` or `log.index`.
+/// The key of a frame, and of what the index says of it.
+pub(super) fn frame_key(topic: u32, partition: u32, offset: u64) -> [u8; 17] {
+    let mut key = [INDEX; 17];
+    let number = (u128::from(topic) << 96) | (u128::from(partition) << 64) | u128::from(offset);
+    if let Some((_, numbers)) = key.split_first_chunk_mut::<1>() {
+        numbers.copy_from_slice(&number.to_be_bytes());
+    }
+    key
+}
+
+/// The offset in the key of a frame.
 pub(super) fn offset_of(key: &[u8]) -> u64 {
     key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
@@ -120,15 +131,10 @@ impl IndexRow {
 /// Longest group name, bytes: with a topic name it still makes a key.
 pub(super) const GROUP_LIMIT: usize = 32 * 1024;
 
-/// What all keys of a group begin with.
-pub(super) fn group_prefix(group: &str) -> Vec<u8> {
-    let mut key = (group.len() as u16).to_be_bytes().to_vec();
-    key.extend(group.as_bytes());
-    key
-}
-
 pub(super) fn offsets_key(group: &str, partition: &TopicPartition) -> Vec<u8> {
-    let mut key = group_prefix(group);
+    let mut key = vec![OFFSETS];
+    key.extend((group.len() as u16).to_be_bytes());
+    key.extend(group.as_bytes());
     key.extend(partition.partition.to_be_bytes());
     key.extend(partition.topic.as_bytes());
     key
@@ -142,7 +148,7 @@ pub(super) fn offsets_row(committed: &Committed) -> Vec<u8> {
 
 pub(super) fn read_offsets(key: &[u8], row: &[u8]) -> Result<(String, TopicPartition, Committed), Error> {
     let parts = || {
-        let (length, rest) = key.split_first_chunk()?;
+        let (length, rest) = key.get(1..)?.split_first_chunk()?;
         let (group, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
         let (partition, topic) = rest.split_first_chunk()?;
         let (offset, metadata) = row.split_first_chunk()?;
@@ -163,7 +169,7 @@ mod tests {
         let keys = [(0, 0, u64::MAX), (0, 1, 0), (0, 256, 5), (1, 0, 0), (1, 0, 256), (256, 0, 0)];
         assert!(keys.map(|(t, p, o)| frame_key(t, p, o)).is_sorted());
         assert_eq!(offset_of(&frame_key(7, 8, 0x0102_0304_0506)), 0x0102_0304_0506);
-        assert_eq!(frame_key(7, 8, 9)[..8], partition_key(7, 8));
+        assert_eq!(frame_key(7, 8, 9)[1..9], start_key(7, 8)[1..]);
     }
 
     #[test]

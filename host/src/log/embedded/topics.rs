@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::super::{Error, Topic as Described, TopicPartition, TopicSpec, Topics};
 use super::partition::Partition;
-use super::store::{Store, TopicRow, damaged, failed};
+use super::store::{Store, TOPICS, TopicRow, damaged, failed, topic_key};
 use crate::db::{Batch, Sync};
 
 #[derive(Debug)]
@@ -26,9 +26,10 @@ pub(super) struct Registry {
 impl Registry {
     pub(super) fn open(store: Arc<Store>) -> Result<Self, Error> {
         let mut known = BTreeMap::new();
-        for entry in store.topics.range(b"", None) {
+        for entry in store.rows.range(&[TOPICS], Some(&[TOPICS + 1])) {
             let (name, row) = entry.map_err(failed("list topics"))?;
-            let name = std::str::from_utf8(&name).map_err(|error| damaged("read a topic's name", error))?;
+            let name = std::str::from_utf8(name.get(1..).unwrap_or_default())
+                .map_err(|error| damaged("read a topic's name", error))?;
             let row = serde_json::from_slice(&row).map_err(|error| damaged("read a topic's row", error))?;
             let topic = load(&store, name.into(), row)?;
             known.insert(Arc::clone(&topic.name), topic);
@@ -116,7 +117,7 @@ impl Topics for Registry {
         };
         let text = serde_json::to_vec(&row).map_err(|error| damaged("write a topic's row", error))?;
         let mut batch = Batch::new();
-        batch.put(&self.store.topics, spec.name.as_bytes(), &text);
+        batch.put(&self.store.rows, &topic_key(&spec.name), &text);
         self.store.db.write(batch, Sync::Now).map_err(failed("create a topic"))?;
         let topic = load(&self.store, spec.name.as_str().into(), row)?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, same};
 use super::cell::Cell;
 
 /// Index of a key in the slab; stays the same while the key is cached.
@@ -85,7 +85,7 @@ impl Entries {
     pub(super) fn touch(&mut self, key: &[u8], batch: u64, next: u32) -> (Slot, u32, bool) {
         let hash = hash_of(&self.hash, key);
         let entries = &self.entries;
-        let found = self.table.find(hash, |&slot| entry(entries, slot).key.as_slice() == key);
+        let found = self.table.find(hash, |&slot| same(entry(entries, slot).key.as_slice(), key));
         match found {
             Some(&slot) => {
                 let entry = entry_mut(&mut self.entries, slot);
@@ -170,6 +170,11 @@ impl Entries {
     /// Whether the key belongs to this batch.
     pub(super) fn is_of(&self, slot: Slot, batch: u64) -> bool {
         entry(&self.entries, slot).batch == batch
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_live(&self, slot: Slot) -> bool {
+        entry(&self.entries, slot).live
     }
 
     /// Every cell of a key.

@@ -1,4 +1,4 @@
-//! The write-back cache of one owned partition, above any [`StateStore`].
+//! The write-back cache of one owned partition, above any [`StateStore`](super::StateStore).
 //!
 //! Owns: which keys a batch has, what is known of their state, and which changes belong to which commit. It finds the
 //! distinct keys of a batch, what must be read for them, and serves all reads of a call; it keeps the changes of calls
@@ -32,6 +32,11 @@ mod fields;
 mod prefetch;
 mod scan;
 mod writes;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -163,45 +168,49 @@ impl PartitionCache {
     /// Gives back clean values until the lane is within its budget. For caches that have no batch for a while; the
     /// others do so by themselves.
     pub fn relieve(&mut self) {
-        let two_turns = 2 * self.entries.turn();
         self.account.report();
-        self.evict(two_turns, |account| account.budget.is_exceeded());
+        if self.account.budget.is_exceeded() {
+            self.evict(usize::MAX, |account| account.budget.is_exceeded());
+        }
     }
 
-    /// After a batch: at most a few steps per key of it.
+    /// After a batch. The hand of the clock pays for its steps with the touches and new keys that came before, except
+    /// where it meets keys that must stay: of those it takes no more than the batch had keys.
     fn make_room(&mut self) {
         if self.account.exceeded() {
-            let steps = 4 * self.slots.len() + 64;
-            self.evict(steps, Account::exceeded);
+            self.evict(4 * self.slots.len() + 64, Account::exceeded);
         }
     }
 
-    fn evict(&mut self, steps: usize, mut more: impl FnMut(&mut Account) -> bool) {
-        for _ in 0..steps {
-            if !more(&mut self.account) {
+    /// At most two turns of the clock, and an end after so many keys that must stay.
+    fn evict(&mut self, mut patience: usize, mut more: impl FnMut(&mut Account) -> bool) {
+        for _ in 0..2 * self.entries.turn() {
+            let Some(slot) = self.entries.tick() else { continue };
+            if !self.evict_key(slot) {
+                patience -= 1;
+            }
+            self.account.report();
+            if patience == 0 || !more(&mut self.account) {
                 break;
             }
-            if let Some(slot) = self.entries.tick() {
-                self.evict_key(slot);
-                self.account.report();
-            }
         }
     }
 
-    fn evict_key(&mut self, slot: Slot) {
+    /// False: the key must stay (some of its fields may have gone).
+    fn evict_key(&mut self, slot: Slot) -> bool {
         let intervals = self.intervals;
         if self.entries.is_of(slot, self.batch)
             || self.entries.cells(slot).any(|cell| !intervals.is_clean(cell))
         {
             self.evict_fields(slot);
-            return;
+            return false;
         }
-        let fields: usize =
-            (0..self.map_places()).map(|place| fields::weight(self.entries.fields(slot, place))).sum();
-        let values: usize =
-            (0..self.value_places()).map(|place| self.entries.value(slot, place).heap()).sum();
-        self.account.used -= self.entries.overhead() + self.entries.key_heap(slot) + values + fields;
+        let fields = (0..self.map_places()).map(|place| fields::weight(self.entries.fields(slot, place)));
+        let values = (0..self.value_places()).map(|place| self.entries.value(slot, place).heap());
+        let heap = self.entries.key_heap(slot) + values.sum::<usize>() + fields.sum::<usize>();
+        self.account.used -= self.entries.overhead() + heap;
         self.entries.remove(slot);
+        true
     }
 
     fn value_places(&self) -> usize {

@@ -24,7 +24,7 @@ impl PartitionCache {
     /// `limit`: in byte order for sorted maps. A plain map has no order: `start` must be what `Page::next` said, and a
     /// field that is written while the scan is under way may come twice.
     pub fn map_scan(
-        &mut self,
+        &self,
         store: &dyn StateStore,
         state: u16,
         key: u32,

@@ -174,12 +174,13 @@ impl Control {
         if !self.owned_by(token) {
             return Err(Answer::Refused);
         }
-        if self.applied_id() == Some(committed) {
-            return Err(Answer::Ok);
-        }
         let mut step = Step::from(self);
         step.promote_to(committed);
-        if step.promoted.is_empty() { Err(self.lost()) } else { Ok(step) }
+        match step.promoted.is_empty() {
+            false => Ok(step),
+            true if self.applied_id() == Some(committed) => Err(Answer::Ok),
+            true => Err(self.lost()),
+        }
     }
 
     /// `Err`: the answer, with nothing changed.

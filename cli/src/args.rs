@@ -1,0 +1,276 @@
+//! The command line: verbs, options and their help. Parsed once; what a verb does stands in its own module.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::records::{InputFormat, OutputFormat};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    internal error
+  2    command line not understood
+  3    topology not valid
+  4    function refused
+  5    input or output file
+  6    data directory
+  7    a partition stopped
+  130  interrupted before the end";
+
+/// Functions on streams: WebAssembly components between topics, with state, exactly once
+#[derive(Debug, Parser)]
+#[command(name = "invoker", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// How results and errors are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub output_format: Format,
+    /// Print what happens inside, and where an internal error comes from
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For scripts: one JSON object per line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a topology in this process, with nothing to install
+    Run(RunArgs),
+    /// Show what a component declares, or how a topology fits together
+    Inspect(InspectArgs),
+    /// List the topics of a data directory
+    Topics(DataArgs),
+    /// Show the records of a topic
+    Tail(TailArgs),
+    /// Look into keyed state
+    #[command(subcommand)]
+    State(StateVerb),
+    /// Records that could not be processed
+    #[command(subcommand)]
+    Dlq(DlqVerb),
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  invoker run topology.yaml --input lines=book.txt --output counts=-
+  cat log | invoker run topology.yaml --input lines=- --output counts=counts.jsonl
+  invoker run topology.yaml --input lines=inbox/ --data state/ --follow
+
+Inputs: every line is a record without key, an empty line too. A line ends with a newline, which may have
+a carriage return in front; neither belongs to the record. All other bytes pass as they are. Files ending
+in .jsonl or .ndjson hold JSON lines: {\"key\": \"k\", \"value\": \"v\", \"timestamp\": 0, \"headers\": [{\"name\":
+\"n\", \"value\": \"v\"}]}; keyBase64 and valueBase64 carry bytes that are not UTF-8. A folder is read in the
+order of its file names, hidden files and folders in it left out.
+
+With --data a run goes on where the one before ended: files from the byte after the last record, outputs
+from where they were written to. What `-` reads has no position: if a run is killed, what is piped in again
+comes twice. What `-` writes cannot be taken back: its tail may come again.
+
+Without --follow the run ends when every input is at its end and everything is processed. Ctrl-C finishes what was
+read and ends; a second one quits at once. Messages go to standard error, records to standard output.";
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// The topology, or the folder of a topology.yaml
+    pub topology: PathBuf,
+    /// Records for a topic: a file, a folder, or - for standard input. May be repeated
+    #[arg(long, short, value_name = "TOPIC=FILE|DIR|-", value_parser = topic_and_place)]
+    pub input: Vec<TopicPlace>,
+    /// A file for the records of a topic, or - for standard output. May be repeated
+    #[arg(long, short, value_name = "TOPIC=FILE|-", value_parser = topic_and_place)]
+    pub output: Vec<TopicPlace>,
+    /// Keep topics, positions and state in this directory. Without it they are in memory
+    #[arg(long, short, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What is sure to be kept: every commit, or every commit unless the machine itself fails
+    #[arg(long, value_enum, default_value_t = Durability::Commit, requires = "data")]
+    pub durability: Durability,
+    /// Go on when the inputs are at their end, and read what is added to them
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Secrets that settings refer to: a folder with a file NAME/KEY for each
+    #[arg(long, value_name = "FOLDER")]
+    pub secrets: Option<PathBuf>,
+    /// What a line of every input is; by default the name of the file says it
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub input_records: Option<InputFormat>,
+    /// What a record of every output looks like; by default json for .jsonl and .ndjson files, else value
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub output_records: Option<OutputFormat>,
+}
+
+/// What survives what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// Synced to disk with every commit
+    Commit,
+    /// Given to the operating system with every commit
+    Process,
+}
+
+/// A topic, and where its records come from or go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPlace {
+    pub topic: String,
+    pub place: String,
+}
+
+fn topic_and_place(text: &str) -> Result<TopicPlace, String> {
+    match text.split_once('=') {
+        Some((topic, place)) if !topic.is_empty() && !place.is_empty() => {
+            Ok(TopicPlace { topic: topic.to_owned(), place: place.to_owned() })
+        }
+        _ => Err("a topic, an equals sign and a file are needed, such as lines=book.txt".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  invoker inspect target/wasm32-wasip2/release/split.wasm\n  invoker inspect topology.yaml"
+)]
+pub struct InspectArgs {
+    /// A .wasm file, a function project, or a topology
+    pub what: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DataArgs {
+    /// The data directory of a run
+    #[arg(long, short, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  invoker tail counts --data state/ --limit 10\n  invoker tail lines --data state/ --from 17 --partition 2 --output-format json"
+)]
+pub struct TailArgs {
+    pub topic: String,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Where to start in each partition: start, end, an offset, @MILLISECONDS since 1970, or -N for the last N records
+    #[arg(long, default_value = "start", allow_hyphen_values = true)]
+    pub from: String,
+    /// This partition only
+    #[arg(long, short)]
+    pub partition: Option<u32>,
+    /// At most this many records
+    #[arg(long, short = 'n')]
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StateVerb {
+    /// The value of one key
+    #[command(after_help = "Example:\n  invoker state get count count the --data state/")]
+    Get(StateGetArgs),
+    /// Keys and values of a state
+    #[command(after_help = "Example:\n  invoker state scan count count --data state/ --prefix th --limit 20")]
+    Scan(StateScanArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct StateGetArgs {
+    pub entity: String,
+    /// Name of the state, as the function declares it
+    pub state: String,
+    pub key: String,
+    /// One field of a map; without it the whole map
+    #[arg(long)]
+    pub field: Option<String>,
+    #[command(flatten)]
+    pub at: StateAt,
+}
+
+#[derive(Debug, Args)]
+pub struct StateScanArgs {
+    pub entity: String,
+    /// Name of the state, as the function declares it
+    pub state: String,
+    /// Keys that start with this
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+    /// This partition only
+    #[arg(long, short)]
+    pub partition: Option<u32>,
+    /// At most this many
+    #[arg(long, short = 'n')]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub at: StateAt,
+}
+
+#[derive(Debug, Args)]
+pub struct StateAt {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Needed where several deployments have an entity of this name
+    #[arg(long)]
+    pub deployment: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DlqVerb {
+    /// One line per dead letter
+    #[command(after_help = "Example:\n  invoker dlq list --data state/ --code bad-json")]
+    List(DlqArgs),
+    /// Everything about dead letters: error, place, key, value, headers
+    #[command(after_help = "Example:\n  invoker dlq show --data state/ --at 2/17")]
+    Show(DlqArgs),
+    /// Send dead letters back to the topics they came from
+    #[command(
+        after_help = "Each is sent once, however often this is run.\n\nExample:\n  invoker dlq replay --data state/ --entity parse --code bad-json"
+    )]
+    Replay(DlqArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DlqArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Of this entity only
+    #[arg(long)]
+    pub entity: Option<String>,
+    /// With this error code only
+    #[arg(long)]
+    pub code: Option<String>,
+    /// This partition and offset of the dead-letter topic only, as `list` shows it. May be repeated
+    #[arg(long, value_name = "PARTITION/OFFSET", value_parser = place)]
+    pub at: Vec<(u32, u64)>,
+    /// Those that were sent back already, too
+    #[arg(long)]
+    pub all: bool,
+}
+
+fn place(text: &str) -> Result<(u32, u64), String> {
+    let parsed = text.split_once('/').and_then(|(p, o)| Some((p.parse().ok()?, o.parse().ok()?)));
+    parsed.ok_or_else(|| "a partition, a slash and an offset are needed, such as 2/17".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_place_may_hold_an_equals_sign() {
+        let place = topic_and_place("lines=a=b.txt").unwrap();
+        assert_eq!((place.topic.as_str(), place.place.as_str()), ("lines", "a=b.txt"));
+        assert!(topic_and_place("lines").is_err() && topic_and_place("=x").is_err());
+    }
+}

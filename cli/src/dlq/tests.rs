@@ -1,0 +1,103 @@
+//! Dead letters against the embedded log on disk.
+
+use invoker_host::db::Durability;
+use invoker_host::log::TopicSpec;
+
+use super::*;
+use crate::args::{DataArgs, Format};
+use crate::data::Data;
+
+const DEAD: &str = "default.test.parse.dead-letter";
+
+/// A data directory that lives as long as the second thing returned. (In memory, records that nobody waits for go.)
+fn data() -> (Data, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Data::open(dir.path(), Durability::Process).unwrap();
+    for name in ["in", DEAD] {
+        let spec = TopicSpec { name: name.to_owned(), partitions: 2, ..TopicSpec::default() };
+        data.log.topics().create(&spec).unwrap();
+    }
+    (data, dir)
+}
+
+/// A record of partition 1 of `in` that failed with `code`.
+fn bury(data: &Data, key: &str, code: &str) {
+    let mut producer = data.log.producer("test").unwrap();
+    let (topic, _) = producer.open(DEAD).unwrap();
+    producer.begin().unwrap();
+    let headers: &[(&[u8], Option<&[u8]>)] = &[
+        (b"trace", Some(b"t1")),
+        (b"invoker-format", Some(b"1")),
+        (b"invoker-entity", Some(b"parse")),
+        (b"invoker-topic", Some(b"in")),
+        (b"invoker-partition", Some(b"1")),
+        (b"invoker-offset", Some(b"7")),
+        (b"invoker-error-code", Some(code.as_bytes())),
+    ];
+    let record = RecordRef { key: Some(key.as_bytes()), value: Some(b"v"), timestamp: 5, headers };
+    producer.write(topic, 1, record).unwrap();
+    assert_eq!(producer.commit(), Commit::Committed);
+}
+
+fn args() -> DlqArgs {
+    DlqArgs { data: DataArgs { data: "x".into() }, entity: None, code: None, at: Vec::new(), all: false }
+}
+
+fn replay_all(data: &Data, args: &DlqArgs) {
+    replay(&*data.log, &[], args, &mut Printer::new(Format::Json, Box::new(std::io::sink()))).unwrap();
+}
+
+fn listed(data: &Data, args: &DlqArgs) -> Vec<(u64, bool)> {
+    let mut found = Vec::new();
+    each(&*data.log, &[], args, |letter| {
+        found.push((letter.offset, letter.replayed));
+        Ok(())
+    })
+    .unwrap();
+    found
+}
+
+/// Keys in the source topic, with their headers' names.
+fn sent(data: &Data) -> Vec<String> {
+    let mut sent = Vec::new();
+    let place = TopicPartition { topic: "in".to_owned(), partition: 1 };
+    reader::read(&*data.log, &place, 0, |_, record| {
+        let names = record.headers.iter().map(|(name, _)| String::from_utf8_lossy(name));
+        let names = names.collect::<Vec<_>>().join("+");
+        sent.push(format!("{} {names} {}", String::from_utf8_lossy(record.key.unwrap()), record.timestamp));
+        Ok(true)
+    })
+    .unwrap();
+    sent
+}
+
+#[test]
+fn letters_go_back_as_they_came_and_only_once() {
+    let (data, _kept) = data();
+    bury(&data, "a", "bad-json");
+    bury(&data, "b", "bad-json");
+    replay_all(&data, &args());
+    replay_all(&data, &args());
+    assert_eq!(sent(&data), ["a trace 5", "b trace 5"]);
+    assert_eq!(listed(&data, &args()), []);
+    assert_eq!(listed(&data, &DlqArgs { all: true, ..args() }), [(0, true), (2, true)]);
+    bury(&data, "c", "bad-json");
+    replay_all(&data, &args());
+    assert_eq!(sent(&data), ["a trace 5", "b trace 5", "c trace 5"]);
+}
+
+#[test]
+fn letters_are_chosen_by_code_entity_and_place() {
+    let (data, _kept) = data();
+    for (key, code) in [("a", "x"), ("b", "y"), ("c", "x"), ("d", "y")] {
+        bury(&data, key, code);
+    }
+    assert_eq!(listed(&data, &DlqArgs { entity: Some("other".to_owned()), ..args() }), []);
+    let of_y = DlqArgs { code: Some("y".to_owned()), entity: Some("parse".to_owned()), ..args() };
+    replay_all(&data, &of_y);
+    replay_all(&data, &DlqArgs { at: vec![(1, 0)], ..args() });
+    assert_eq!(sent(&data), ["b trace 5", "d trace 5", "a trace 5"]);
+    assert_eq!(listed(&data, &args()), [(4, false)]);
+    replay_all(&data, &args());
+    assert_eq!(sent(&data).len(), 4);
+}

@@ -1,0 +1,97 @@
+//! From a function's name in a topology to the bytes of a component. Owns where components are looked for; what is
+//! in them is the engine's business.
+
+mod project;
+
+use std::path::{Path, PathBuf};
+
+use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
+
+use crate::environment::Environment;
+use crate::error::{Error, Exit, chain};
+
+/// Where a function named `reference` in a file of `folder` lies.
+pub(crate) fn locate(reference: &str, folder: &Path, environment: &Environment) -> Result<PathBuf, Error> {
+    if !["./", "../", "/"].iter().any(|start| reference.starts_with(start))
+        && reference != "."
+        && reference != ".."
+    {
+        let what = format!("cannot get function {reference:?}");
+        let why = "it is a name in a registry, and no registry is configured yet";
+        let help = format!("give a file or a project folder, such as \"./{}\"", last_part(reference));
+        return Err(Error::new(Exit::Function, what, why, help));
+    }
+    let path = folder.join(reference);
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => project::last_build(&path, environment.cargo_target.as_deref()),
+        Ok(_) => Ok(path),
+        Err(error) => {
+            let what = format!("cannot read function {:?}", path.display().to_string());
+            let help = "check the path (it is relative to the topology file), or build the function first";
+            Err(Error::new(Exit::Function, what, error, help))
+        }
+    }
+}
+
+fn last_part(reference: &str) -> &str {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    name.split(['@', ':']).next().unwrap_or(name)
+}
+
+/// An engine that keeps compiled code in the user's cache.
+pub(crate) fn engine(environment: &Environment) -> Result<Engine, Error> {
+    let options = EngineOptions { cache_dir: environment.code_cache.clone(), ..EngineOptions::default() };
+    Engine::new(options).map_err(|error| match &error {
+        EngineError::Cache { .. } => {
+            let help = "mend the folder, or name another with INVOKER_CACHE";
+            Error::new(Exit::File, "cannot open the cache of compiled functions", chain(&error), help)
+        }
+        _ => Error::internal("cannot start the WebAssembly engine", chain(&error)),
+    })
+}
+
+/// Reads and loads a component.
+pub(crate) fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
+    let shown = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::new(Exit::Function, format!("cannot read function {shown:?}"), error, "check the file")
+    })?;
+    engine.load(&bytes).map_err(|error| refused(&shown, &error))
+}
+
+/// The engine says what, why and what to do in three lines.
+fn refused(path: &str, error: &LoadError) -> Error {
+    let text = error.to_string();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let help = if lines.len() > 2 { lines.pop() } else { None };
+    let why = if lines.len() > 1 { lines.pop() } else { None };
+    let what = format!("function {path:?} cannot be used: {}", lines.join(" "));
+    let help = help.unwrap_or("build it again with the SDK of this version");
+    Error::new(Exit::Function, what, why.unwrap_or_default(), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_relative_to_the_topology() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f.wasm"), b"").unwrap();
+        assert_eq!(
+            locate("./f.wasm", dir.path(), &Environment::default()).unwrap(),
+            dir.path().join("./f.wasm")
+        );
+        let error = locate("./g.wasm", dir.path(), &Environment::default()).unwrap_err();
+        assert!(error.to_string().contains("g.wasm\"\nwhy: No such file"), "{error}");
+        assert_eq!(error.exit, Exit::Function);
+    }
+
+    #[test]
+    fn a_registry_name_is_refused_as_not_configured() {
+        let error =
+            locate("team/split:1.0.0", Path::new("/"), &Environment::default()).unwrap_err().to_string();
+        assert!(error.contains("no registry is configured yet"), "{error}");
+        assert!(error.contains("\"./split\""), "{error}");
+    }
+}

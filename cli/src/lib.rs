@@ -1,0 +1,69 @@
+//! The `invoker` command: the parts that its verbs are made of.
+//!
+//! [`dispatch`] carries out a parsed command line. Nothing here prints an error or ends the process: `main` does.
+
+pub mod args;
+pub mod data;
+mod deployments;
+mod dlq;
+pub mod environment;
+pub mod error;
+mod functions;
+mod inspect;
+mod plan;
+mod print;
+mod reader;
+pub mod records;
+pub mod run;
+mod state;
+mod tail;
+mod topics;
+
+use std::path::Path;
+
+use args::{Cli, DlqVerb, StateVerb, Verb};
+use data::Data;
+use environment::Environment;
+use error::Error;
+use print::Printer;
+use run::Screen;
+
+/// Carries out a verb.
+pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<(), Error> {
+    let format = cli.output_format;
+    let mut printer = Printer::stdout(format);
+    let out = &mut printer;
+    match cli.verb {
+        Verb::Run(args) => return run::run(&args, format, environment, screen),
+        Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
+        Verb::Topics(args) => topics::list(&*open(&args.data)?.log, out)?,
+        Verb::Tail(args) => tail::tail(&*open(&args.data.data)?.log, &args, out)?,
+        Verb::State(verb) => {
+            let at = match &verb {
+                StateVerb::Get(args) => &args.at,
+                StateVerb::Scan(args) => &args.at,
+            };
+            let data = open(&at.data.data)?;
+            let known = deployments::load(&data.database)?;
+            match &verb {
+                StateVerb::Get(args) => state::get(&*data.state, &known, args, out)?,
+                StateVerb::Scan(args) => state::scan(&*data.state, &known, args, out)?,
+            }
+        }
+        Verb::Dlq(verb) => {
+            let (DlqVerb::List(args) | DlqVerb::Show(args) | DlqVerb::Replay(args)) = &verb;
+            let data = open(&args.data.data)?;
+            let known = deployments::load(&data.database)?;
+            match &verb {
+                DlqVerb::List(_) => dlq::list(&*data.log, &known, args, out)?,
+                DlqVerb::Show(_) => dlq::show(&*data.log, &known, args, out)?,
+                DlqVerb::Replay(_) => dlq::replay(&*data.log, &known, args, out)?,
+            }
+        }
+    }
+    printer.finish()
+}
+
+fn open(dir: &Path) -> Result<Data, Error> {
+    Data::existing(dir)
+}

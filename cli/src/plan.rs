@@ -1,0 +1,283 @@
+//! From a topology file to what a host runs: reads and checks the topology, loads its functions, plans it onto this
+//! machine. Owns the order of the checks; the rules are those of `core`.
+
+mod secrets;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use invoker_core::document::HostDocument;
+use invoker_core::names;
+use invoker_core::plan::{self, Local, NewTopic};
+use invoker_core::topology::{self, Document, Functions, Outside, Problems, Unavailable};
+use invoker_engine::Function;
+use invoker_host::StartError;
+use invoker_host::log::{Log, TopicPartition, TopicSpec};
+use invoker_host::program::Program;
+
+use crate::data::log_failed;
+use crate::deployments::Deployment;
+use crate::environment::Environment;
+use crate::error::{Error, Exit, Problem, chain};
+use crate::functions;
+
+/// The name of the file in a folder that is given as a topology.
+pub(crate) const FILE: &str = "topology.yaml";
+
+/// A topology that was read and checked, with its functions.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    document: Document,
+    /// By name of the entity.
+    functions: BTreeMap<String, Function>,
+}
+
+/// What is to be run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) document: HostDocument,
+    /// By id of the entity.
+    pub(crate) functions: BTreeMap<String, Function>,
+    /// Partitions of every topic of the topology.
+    pub(crate) topics: BTreeMap<String, u32>,
+    create: Vec<NewTopic>,
+    notes: Vec<String>,
+}
+
+impl Loaded {
+    /// Reads a topology, or that of a folder, and the functions that it names.
+    pub(crate) fn read(path: &Path, environment: &Environment) -> Result<Self, Error> {
+        let path = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
+        let source = path.display().to_string();
+        let text = std::fs::read(&path).map_err(|error| {
+            let help = "name a topology file, or the folder of a topology.yaml";
+            Error::new(Exit::Topology, format!("cannot read topology {source:?}"), error, help)
+        })?;
+        let document = topology::parse(&source, &text).map_err(|problems| invalid(&problems))?;
+        topology::check(&document, None).map_err(|problems| invalid(&problems))?;
+        let functions = load_functions(&document, &folder_of(&path), environment)?;
+        Ok(Self { document, functions })
+    }
+
+    /// The topics that entities read or write.
+    pub(crate) fn topics(&self) -> BTreeSet<&str> {
+        let spec = &self.document.resource().spec;
+        let entities = spec.stateful_entities.iter();
+        let named = entities.flat_map(|entity| entity.input_topics().chain(entity.output_topics()));
+        let dead_letters =
+            spec.stateful_entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
+        named.chain(dead_letters).chain(spec.topics.keys().map(String::as_str)).collect()
+    }
+
+    /// Refuses a topic of an option that no entity has anything to do with.
+    pub(crate) fn check_topic(&self, topic: &str, option: &str) -> Result<(), Error> {
+        let dead_letters = self.document.resource().spec.stateful_entities.iter();
+        let id = self.document.resource().id();
+        let mut dead_letters = dead_letters.map(|entity| names::dead_letter_topic(&id, entity.id()));
+        let known = self.topics();
+        if known.contains(topic) || dead_letters.any(|name| name == topic) {
+            return Ok(());
+        }
+        let all: Vec<&str> = known.iter().copied().collect();
+        let help = match topology::nearest(topic, known.iter().copied()) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => format!("give {option} one of those"),
+        };
+        let what = format!("the topology has no topic {topic:?}");
+        Err(Error::new(Exit::Usage, what, format!("it has {}", all.join(", ")), help))
+    }
+
+    /// Plans the topology onto this machine and the topics of `log`, of which `inputs` are written and `outputs` read
+    /// from outside.
+    pub(crate) fn plan_run(
+        self,
+        log: &dyn Log,
+        inputs: BTreeSet<String>,
+        outputs: BTreeSet<String>,
+    ) -> Result<Plan, Error> {
+        let (partitions, existing) = existing(log)?;
+        let outside = Outside { inputs, outputs, existing };
+        topology::check(&self.document, Some(&outside)).map_err(|problems| invalid(&problems))?;
+        self.plan(partitions)
+    }
+
+    /// Plans the topology onto this machine; `existing` are the topics that are there, with their partitions.
+    pub(crate) fn plan(self, existing: BTreeMap<String, u32>) -> Result<Plan, Error> {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let local = Local { cores, existing: existing.clone(), ..Local::default() };
+        let described =
+            |(name, function): (&String, &Function)| (name.clone(), Ok(Arc::clone(function.description())));
+        let described: Functions = self.functions.iter().map(described).collect();
+        let planned =
+            plan::plan(&self.document, &described, &local).map_err(|problems| invalid(&problems))?;
+        let mut topics = existing;
+        topics.extend(planned.create.iter().map(|topic| (topic.name.clone(), topic.partitions)));
+        let entities = self.document.resource().spec.stateful_entities.iter();
+        let by_id = entities.filter_map(|e| Some((e.id().to_owned(), self.functions.get(&e.name)?.clone())));
+        Ok(Plan {
+            functions: by_id.collect(),
+            topics,
+            create: planned.create,
+            notes: notes(&self.document),
+            document: planned.document,
+        })
+    }
+}
+
+impl Plan {
+    /// Makes the topics that are missing.
+    pub(crate) fn create_topics(&self, log: &dyn Log) -> Result<(), Error> {
+        for topic in &self.create {
+            let number = |name: &str| topic.config.get(name).and_then(|text| text.parse().ok());
+            let spec = TopicSpec {
+                name: topic.name.clone(),
+                partitions: topic.partitions,
+                retention_ms: number("retention.ms"),
+                retention_bytes: number("retention.bytes"),
+            };
+            log.topics()
+                .create(&spec)
+                .map_err(|error| log_failed(&format!("cannot make topic {:?}", topic.name), &error))?;
+        }
+        Ok(())
+    }
+
+    /// The groups of the entities, each with a topic that it reads.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (String, &String)> {
+        let (prefix, deployment) = (&self.document.prefix, &self.document.deployment);
+        self.document.entities.iter().flat_map(move |entity| {
+            let group = names::group(prefix, deployment, &entity.id);
+            entity.inputs.iter().map(move |input| (group.clone(), &input.topic))
+        })
+    }
+
+    /// What the user should know of the topology.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The functions as a host takes them.
+    pub(crate) fn programs(&self) -> BTreeMap<String, Arc<dyn Program>> {
+        let program = |(id, function): (&String, &Function)| {
+            (id.clone(), Arc::new(function.clone()) as Arc<dyn Program>)
+        };
+        self.functions.iter().map(program).collect()
+    }
+
+    /// The document with its secrets, for the host alone.
+    pub(crate) fn revealed(&self, folder: Option<&Path>) -> Result<HostDocument, Error> {
+        let mut document = self.document.clone();
+        for entity in &mut document.entities {
+            if let Some(function) = self.functions.get(&entity.id) {
+                entity.settings = secrets::reveal(&entity.id, &entity.settings, function, folder)?;
+            }
+        }
+        Ok(document)
+    }
+
+    /// What tools will want to know of this run.
+    pub(crate) fn deployment(&self) -> Deployment {
+        let states =
+            |(id, function): (&String, &Function)| (id.clone(), function.description().states.clone());
+        Deployment { document: self.document.clone(), states: self.functions.iter().map(states).collect() }
+    }
+
+    /// Why the host did not start.
+    pub(crate) fn start_failed(error: &StartError) -> Error {
+        match error {
+            StartError::Log(error) => log_failed("cannot start the entities", error),
+            StartError::Thread(_) => Error::internal("cannot start the entities", chain(error)),
+            _ => Error::new(Exit::Topology, "cannot start the entities", chain(error), "mend the topology"),
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// Loads every function; where some cannot be used, says so at their places in the topology.
+fn load_functions(
+    document: &Document,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<BTreeMap<String, Function>, Error> {
+    let engine = functions::engine(environment)?;
+    let mut loaded: BTreeMap<PathBuf, Function> = BTreeMap::new();
+    let (mut found, mut missing) = (BTreeMap::new(), Functions::new());
+    for entity in &document.resource().spec.stateful_entities {
+        let function = functions::locate(&entity.function, folder, environment).and_then(|path| {
+            if let Some(function) = loaded.get(&path) {
+                return Ok(function.clone());
+            }
+            let function = functions::load(&engine, &path)?;
+            loaded.insert(path, function.clone());
+            Ok(function)
+        });
+        match function {
+            Ok(function) => {
+                found.insert(entity.name.clone(), function);
+            }
+            Err(error) => {
+                missing.insert(entity.name.clone(), Err(unavailable(error)));
+            }
+        }
+    }
+    topology::check_functions(document, &missing)
+        .map_err(|problems| Error { exit: Exit::Function, ..invalid(&problems) })?;
+    Ok(found)
+}
+
+fn unavailable(error: Error) -> Unavailable {
+    let problem = error.problems.into_iter().next();
+    let Problem { what, why, help } =
+        problem.unwrap_or(Problem { what: String::new(), why: String::new(), help: String::new() });
+    Unavailable { what, why, help }
+}
+
+/// Partitions of the topics of a log, and which of them hold records.
+fn existing(log: &dyn Log) -> Result<(BTreeMap<String, u32>, BTreeSet<String>), Error> {
+    let failed = |error| log_failed("cannot list topics", &error);
+    let (mut partitions, mut filled) = (BTreeMap::new(), BTreeSet::new());
+    let source = log.source().map_err(failed)?;
+    for topic in log.topics().list().map_err(failed)? {
+        for partition in 0..topic.partitions {
+            let place = TopicPartition { topic: topic.name.clone(), partition };
+            if source.bounds(&place).map_err(failed)?.1 > 0 {
+                filled.insert(topic.name.clone());
+                break;
+            }
+        }
+        partitions.insert(topic.name, topic.partitions);
+    }
+    Ok((partitions, filled))
+}
+
+fn notes(document: &Document) -> Vec<String> {
+    let ignored = topology::without_local_meaning(document.resource());
+    let text = match ignored.as_slice() {
+        [] => return Vec::new(),
+        [one] => format!("{one} means nothing on one machine and is ignored"),
+        several => format!("{} mean nothing on one machine and are ignored", several.join(", ")),
+    };
+    vec![text]
+}
+
+/// Problems of a topology in the words of the command: the place stands in front of what is wrong.
+fn invalid(problems: &Problems) -> Error {
+    let problems = problems.0.iter().map(|problem| {
+        let mut what = problem.source.clone();
+        if let Some(at) = problem.at {
+            what.push_str(&format!(":{}:{}", at.line, at.column));
+        }
+        for part in [&problem.path, &problem.what] {
+            if !what.is_empty() && !part.is_empty() {
+                what.push_str(": ");
+            }
+            what.push_str(part);
+        }
+        Problem { what, why: problem.why.clone(), help: problem.help.clone() }
+    });
+    Error { exit: Exit::Topology, problems: problems.collect() }
+}

@@ -1,0 +1,11 @@
+//! The command as a user runs it: its messages, its exit codes, what it leaves behind.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod data;
+mod files;
+mod functions;
+mod invocation;
+mod runs;
+mod topologies;
+mod usage;
