@@ -44,9 +44,6 @@ impl Instance {
         });
         let (init, process) = match made {
             Ok(made) => made,
-            Err(error) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
-                return Err(CallError::Instantiate(error.root_cause().to_string()));
-            }
             Err(error) => return Err(end(&mut store, error, limits)),
         };
         let answer = init.call(&mut store, (info(function, options),));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{FrameInfo, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::error::{CallError, Frame};
 use crate::guest::{Guest, HostError};
@@ -25,6 +25,9 @@ pub(crate) fn call_error(error: wasmtime::Error, guest: &mut Guest, limits: Call
         Ok(other) => return with_frames(other.into(), frames),
         Err(error) => error,
     };
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::Instantiate(error.root_cause().to_string());
+    }
     let trap = error.downcast_ref::<Trap>().copied();
     if trap == Some(Trap::Interrupt) {
         return CallError::Deadline { after: limits.deadline, frames };

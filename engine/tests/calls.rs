@@ -211,3 +211,12 @@ fn a_full_pool_is_an_error_that_may_pass() {
     drop(first);
     assert!(function.instantiate(&InstanceOptions::default()).is_ok());
 }
+
+#[test]
+fn functions_are_shared_between_threads_and_instances_move_to_them() {
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    fn moved<T: Send>(_: &T) {}
+    shared(support::engine());
+    shared(hostile());
+    moved(&instance());
+}

@@ -145,6 +145,15 @@ fn describe_may_not_use_state() {
 }
 
 #[test]
+fn what_describe_wrote_before_it_ended_is_told() {
+    let import = r#"(import "invoker:udf/host@0.1.0" "log" (func $log (param i32 i32 i32 i32 i32)))"#;
+    let body =
+        "(call $log (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 9)) unreachable";
+    let [what, _, _] = refused(&describing(import, body, "(data (i32.const 64) \"no\\ntable!\")"));
+    assert!(what.ends_with("; it wrote: no table!"), "{what}");
+}
+
+#[test]
 fn describe_that_lies_is_refused() {
     // The record `description` lies at 1024, a list at 2048; everything else is zero.
     let lie = |at: u32, count: &str, list: &str| {

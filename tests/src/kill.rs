@@ -164,7 +164,8 @@ impl Reference {
         let mut dead: BTreeMap<String, u64> = BTreeMap::new();
         for line in lines.lines() {
             let letter: Value = serde_json::from_str(line)?;
-            *dead.entry(text(&letter, "key")?).or_default() += 1;
+            let record = letter.get("record").with_context(|| format!("no record in {letter}"))?;
+            *dead.entry(text(record, "key")?).or_default() += 1;
         }
         same("the dead letters", &self.dead, &dead)
     }

@@ -2,9 +2,6 @@
 //! batch is borrowed and its columns are copied once, into the function's memory. wasmtime compares every shape with
 //! the component's own when an instance is made.
 
-// The derives implement unsafe traits; the code they make is wasmtime's.
-#![allow(unsafe_code, reason = "derives of wasmtime implement its unsafe traits")]
-
 mod description;
 
 use invoker_core::function as plain;

@@ -1,7 +1,7 @@
-//! Asks a component to describe itself, in a sandbox: an instance of its own with a deadline, little memory, no state
-//! and no log.
+//! Asks a component to describe itself, in a sandbox: an instance of its own with a deadline, little memory and no
+//! state.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use invoker_core::function::Description;
 use wasmtime::component::{InstancePre, TypedFunc};
@@ -13,6 +13,7 @@ use crate::guest::{Guest, Phase};
 use crate::instance::{Init, Process, begin, end};
 use crate::load::description;
 use crate::load::error::{DescribeError, LoadError};
+use crate::log::LogLine;
 use crate::trap::CallLimits;
 
 /// What a description may take, bytes.
@@ -28,9 +29,10 @@ pub(crate) fn describe(
     let options = engine.options();
     let limits = CallLimits { deadline: options.describe_deadline, output_bytes: DESCRIPTION_BYTES };
     let memory = options.describe_memory_bytes;
-    let mut store = engine.store(memory, Arc::new(|_| ()), Arc::new(Description::default()));
+    let said = Said::default();
+    let mut store = engine.store(memory, said.sink(), Arc::new(Description::default()));
     begin(&mut store, Phase::Describe, limits);
-    let ended = |error| LoadError::Describe(DescribeError::Ended(error));
+    let ended = |error| LoadError::Describe(DescribeError::Ended { error, said: said.lines() });
     let instance = match pre.instantiate(&mut store) {
         Ok(instance) => instance,
         Err(error) => return Err(ended(end(&mut store, error, limits))),
@@ -45,4 +47,27 @@ pub(crate) fn describe(
     };
     description::check(&description).map_err(|error| LoadError::Describe(error.into()))?;
     Ok(description)
+}
+
+/// The first lines that it writes.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<String>>>);
+
+impl Said {
+    const LINES: usize = 8;
+
+    fn sink(&self) -> Arc<dyn Fn(LogLine) + Send + Sync> {
+        let said = self.clone();
+        Arc::new(move |line| {
+            let mut lines = said.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() < Self::LINES {
+                // One line of a message each: what was written may hold line ends.
+                lines.push(line.message.replace(char::is_control, " "));
+            }
+        })
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }

@@ -74,15 +74,21 @@ pub enum LoadError {
 #[derive(Debug, thiserror::Error)]
 pub enum DescribeError {
     #[error(
-        "did not return a description: {0}\n\
+        "did not return a description: {error}{}\n\
          it runs in a sandbox when a function is loaded, with a deadline and a memory limit of its own\n\
-         make it return constants; what needs settings belongs into `init`"
+         make it return constants; what needs settings belongs into `init`",
+        wrote(said)
     )]
-    Ended(CallError),
+    Ended { error: CallError, said: Vec<String> },
     #[error(
         "returned a description that cannot be used: {0}\n\
          what a function declares is checked when it is loaded\n\
          correct the declaration and build the function again"
     )]
     Wrong(#[from] DescriptionError),
+}
+
+/// What it wrote before it ended, which is where runtimes say why.
+fn wrote(said: &[String]) -> String {
+    if said.is_empty() { String::new() } else { format!("; it wrote: {}", said.join(" / ")) }
 }

@@ -15,7 +15,6 @@ const RESOLUTION: u32 = 1_000;
 
 #[derive(Clone, Copy, ComponentType, Lift, Lower)]
 #[component(record)]
-#[allow(unsafe_code, reason = "derives of wasmtime implement its unsafe traits")]
 struct Datetime {
     seconds: u64,
     nanoseconds: u32,

@@ -29,7 +29,6 @@ const WRITE_BYTES: u64 = 64 << 10;
 
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
-#[allow(unsafe_code, reason = "derives of wasmtime implement its unsafe traits")]
 enum StreamError {
     #[component(name = "last-operation-failed")]
     LastOperationFailed(Resource<IoError>),

@@ -1,4 +1,4 @@
-//! Counts tests from what `cargo test` prints.
+//! Counts tests from what `cargo test` and `node --test` print.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -12,14 +12,23 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// What a line of `cargo test` adds: the result of one test binary, or nothing.
+    /// What a line adds: the result of one test binary, a total of node, or nothing.
     pub(super) fn of(line: &str) -> Self {
-        let Some(result) = line.strip_prefix("test result: ") else { return Self::default() };
+        let Some(result) = line.strip_prefix("test result: ") else { return Self::of_node(line) };
         let number = |unit: &str| {
             let parts = result.split(['.', ';']).map(str::trim);
             parts.filter_map(|part| part.strip_suffix(unit)?.trim().parse().ok()).next().unwrap_or(0)
         };
         Self { passed: number("passed"), failed: number("failed"), ignored: number("ignored") }
+    }
+
+    /// Node ends with a line for each total, such as `# pass 3`; the mark in front depends on its version.
+    fn of_node(line: &str) -> Self {
+        let total = ["# ", "\u{2139} "].iter().find_map(|mark| line.strip_prefix(mark)?.split_once(' '));
+        let number = |name: &str| {
+            total.filter(|(found, _)| *found == name).and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+        };
+        Self { passed: number("pass"), failed: number("fail"), ignored: number("skipped") }
     }
 }
 
@@ -56,6 +65,15 @@ mod tests {
             count += Count::of(line);
         }
         assert_eq!(count.to_string(), "14 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn the_totals_of_node_add_up() {
+        let mut count = Count::default();
+        for line in ["# tests 5", "# pass 3", "\u{2139} pass 1", "# fail 1", "# skipped 2", "# passing 9"] {
+            count += Count::of(line);
+        }
+        assert_eq!(count.to_string(), "4 passed, 1 failed, 2 skipped");
     }
 
     #[test]

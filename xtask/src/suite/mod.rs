@@ -28,7 +28,7 @@ pub(crate) enum Step {
     Clippy,
     /// Tests of the main workspace
     Tests,
-    /// Tests of the functions, run natively
+    /// Tests of the functions, outside WebAssembly
     GuestTests,
     /// API documentation
     Docs,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::Step;
 use super::count::Count;
 use crate::project::{Network, Project};
-use crate::provision::deny;
+use crate::provision::{deny, javascript};
 use crate::{guests, process, provision};
 
 /// The steps of one run, and the tests they have run so far.
@@ -36,8 +36,20 @@ impl<'a> Checks<'a> {
             Step::Clippy => self.each_workspace(|cargo| {
                 cargo.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
             }),
-            Step::Tests => self.tests(&[self.project.root().to_path_buf()]),
-            Step::GuestTests => self.tests(&self.project.guest_workspaces()),
+            Step::Tests => {
+                let cargo = self.cargo_test(self.project.root());
+                self.tests(vec![cargo])
+            }
+            Step::GuestTests => {
+                let workspaces = self.project.guest_workspaces();
+                let mut runners: Vec<_> = workspaces.iter().map(|folder| self.cargo_test(folder)).collect();
+                for folder in self.project.javascript_guests()? {
+                    let mut npm = javascript::npm(self.project, &folder)?;
+                    npm.args(["run", "test", "--if-present"]);
+                    runners.push(npm);
+                }
+                self.tests(runners)
+            }
             Step::Docs => process::shown(
                 self.cargo(self.project.root())
                     .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
@@ -47,19 +59,23 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Counts what runs; that nothing ran is a failure too.
-    fn tests(&mut self, workspaces: &[PathBuf]) -> Result<()> {
+    /// Runs test runners and counts their tests; that none of them ran a test is a failure too.
+    fn tests(&mut self, runners: Vec<Command>) -> Result<()> {
         let before = self.count;
-        for workspace in workspaces {
-            let mut cargo = self.cargo(workspace);
-            cargo.args(["test", "--workspace", "--no-fail-fast"]);
-            process::lines(&mut cargo, |line| {
+        for mut runner in runners {
+            process::lines(&mut runner, |line| {
                 println!("{line}");
                 self.count += Count::of(line);
             })?;
         }
-        ensure!(workspaces.is_empty() || self.count != before, "no test ran");
+        ensure!(self.count != before, "no test ran");
         Ok(())
+    }
+
+    fn cargo_test(&self, workspace: &Path) -> Command {
+        let mut cargo = self.cargo(workspace);
+        cargo.args(["test", "--workspace", "--no-fail-fast"]);
+        cargo
     }
 
     fn deny(&self) -> Result<()> {

@@ -61,6 +61,20 @@ impl Bytes {
     }
 }
 
+/// Whether two strings are the same; for short ones without a call, which a look-up per record would feel.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        4..=7 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        0..=3 => a.iter().eq(b),
+        _ => a == b,
+    }
+}
+
 impl Borrow<[u8]> for Bytes {
     fn borrow(&self) -> &[u8] {
         self.as_slice()
@@ -100,6 +114,20 @@ mod tests {
             let bytes = Bytes::new(&from);
             assert_eq!(bytes.as_slice(), from);
             assert_eq!(bytes.heap() > 0, len > 22, "{len}");
+        }
+    }
+
+    #[test]
+    fn strings_are_the_same_if_no_byte_differs() {
+        for len in 0..40 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(same(&a, &a.clone()));
+            assert!(!same(&a, &[&a[..], &[0]].concat()), "a longer one");
+            for at in 0..a.len() {
+                let mut b = a.clone();
+                b[at] ^= 0x80;
+                assert!(!same(&a, &b), "byte {at} of {len}");
+            }
         }
     }
 

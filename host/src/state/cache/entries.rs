@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, same};
 use super::cell::Cell;
 
 /// Index of a key in the slab; stays the same while the key is cached.
@@ -85,7 +85,7 @@ impl Entries {
     pub(super) fn touch(&mut self, key: &[u8], batch: u64, next: u32) -> (Slot, u32, bool) {
         let hash = hash_of(&self.hash, key);
         let entries = &self.entries;
-        let found = self.table.find(hash, |&slot| entry(entries, slot).key.as_slice() == key);
+        let found = self.table.find(hash, |&slot| same(entry(entries, slot).key.as_slice(), key));
         match found {
             Some(&slot) => {
                 let entry = entry_mut(&mut self.entries, slot);

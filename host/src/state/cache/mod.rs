@@ -1,4 +1,4 @@
-//! The write-back cache of one owned partition, above any [`StateStore`].
+//! The write-back cache of one owned partition, above any [`StateStore`](super::StateStore).
 //!
 //! Owns: which keys a batch has, what is known of their state, and which changes belong to which commit. It finds the
 //! distinct keys of a batch, what must be read for them, and serves all reads of a call; it keeps the changes of calls

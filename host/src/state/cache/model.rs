@@ -112,6 +112,7 @@ impl Pair {
             Step::Relieve => self.rig.cache.relieve(),
         }
         assert_eq!(self.rig.cache.bytes(), self.rig.cache.weighed());
+        assert_eq!(self.rig.cache.account.uncommitted, self.rig.cache.weighed_uncommitted());
     }
 
     fn batch(&mut self, keys: &[Option<usize>], later: i64, writes: &[Write], kept: bool) {

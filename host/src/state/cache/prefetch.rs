@@ -46,26 +46,24 @@ impl PartitionCache {
         self.now = now;
         self.batch += 1;
         self.generation += 1;
-        self.columns.keys.clear();
-        self.columns.key_of.clear();
         self.wanted.iter_mut().for_each(Wanted::clear);
+        let CallColumns { keys, key_of, .. } = &mut self.columns;
+        keys.clear();
+        key_of.clear();
+        key_of.reserve(record_keys.len());
         for key in record_keys.iter() {
-            let index = match key {
-                Some(key) => self.touch(key),
-                None => -1,
+            let Some(key) = key else {
+                key_of.push(-1);
+                continue;
             };
-            self.columns.key_of.push(index);
-        }
-        self.account.report();
-    }
-
-    #[inline]
-    fn touch(&mut self, key: &[u8]) -> i32 {
-        let next = self.slots.len() as u32;
-        let (slot, index, new) = self.entries.touch(key, self.batch, next);
-        if index == next {
+            let next = self.slots.len() as u32;
+            let (slot, index, new) = self.entries.touch(key, self.batch, next);
+            key_of.push(index as i32);
+            if index < next {
+                continue;
+            }
             self.slots.push(slot);
-            self.columns.keys.push(Some(key));
+            keys.push(Some(key));
             if new {
                 self.account.used += self.entries.overhead() + self.entries.key_heap(slot);
             }
@@ -75,7 +73,7 @@ impl PartitionCache {
                 }
             }
         }
-        index as i32
+        self.account.report();
     }
 
     /// Appends what must be read before the call; the answers go to [`PartitionCache::fill`] with the ticket. Reads of

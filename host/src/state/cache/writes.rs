@@ -10,7 +10,7 @@ use super::{PartitionCache, fields};
 use crate::state::{Changes, StateKind};
 
 /// What an uncommitted change costs beside its key, field and value.
-const CHANGE: usize = 64;
+pub(super) const CHANGE: usize = 64;
 
 /// An address of the state.
 #[derive(Debug)]

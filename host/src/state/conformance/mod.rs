@@ -14,11 +14,13 @@ mod commits;
 mod data;
 mod machine;
 mod ownership;
+mod scans;
 
 pub use commits::*;
 pub use data::*;
 pub use machine::*;
 pub use ownership::*;
+pub use scans::*;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -16,6 +16,7 @@ mod layout;
 mod read;
 mod rows;
 mod scopes;
+mod steps;
 mod sweep;
 
 #[cfg(test)]
@@ -28,8 +29,8 @@ use invoker_core::commit::{CommitId, Token};
 use super::{
     Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take, Values,
 };
-use crate::db::{self, Batch, Database, Space, Sync, Value};
-use control::{Control, FORMAT, Step};
+use crate::db::{self, Batch, Database, Space, Value};
+use control::{Control, FORMAT};
 use scopes::Scopes;
 
 /// Whose journal the database writes.
@@ -78,117 +79,6 @@ impl EmbeddedState {
             (space("state.live")?, space("state.pending")?, space("state.control")?);
         let scopes = Scopes::load(&control)?;
         Ok(Self { db, live, pending, control, journal, scopes })
-    }
-
-    /// Writes a step and makes it the scope's present.
-    fn write(
-        &self,
-        scope: &Scope,
-        open: &mut Open,
-        control: Control,
-        mut batch: Batch,
-        relied_on: bool,
-    ) -> Result<(), Error> {
-        let record = control.encode().map_err(|error| damaged(scope, error.to_string()))?;
-        batch.put(&self.control, &layout::control_key(scope), &record);
-        let sync = if relied_on && self.journal == Journal::Own { Sync::Now } else { Sync::Later };
-        self.db.write(batch, sync).map_err(failed("write state"))?;
-        open.control = control;
-        Ok(())
-    }
-
-    /// Writes what a step promotes and drops, with `added` rows for the newest pending stage.
-    fn write_step(
-        &self,
-        scope: &Scope,
-        open: &mut Open,
-        step: Step,
-        added: Option<Vec<u8>>,
-        relied_on: bool,
-    ) -> Result<(), Error> {
-        let Step { control, promoted, dropped } = step;
-        let mut batch = Batch::new();
-        for &place in &promoted {
-            let rows = self.rows(scope, open, place)?;
-            rows::promote(&rows, &self.live, &mut batch)
-                .ok_or_else(|| damaged(scope, format!("the rows of pending stage {place} cannot be read")))?;
-        }
-        for &place in promoted.iter().chain(&dropped) {
-            batch.remove(&self.pending, &layout::pending_key(control.number, place));
-        }
-        let added = added.zip(control.pending.last()).map(|(rows, newest)| (newest.place, Value::from(rows)));
-        if let Some((place, rows)) = &added {
-            batch.put_value(&self.pending, &layout::pending_key(control.number, *place), rows.clone());
-        }
-        self.write(scope, open, control, batch, relied_on)?;
-        promoted.iter().chain(&dropped).for_each(|place| {
-            open.rows.remove(place);
-        });
-        open.rows.extend(added);
-        Ok(())
-    }
-
-    fn rows(&self, scope: &Scope, open: &Open, place: u64) -> Result<Value, Error> {
-        if let Some(rows) = open.rows.get(&place) {
-            return Ok(rows.clone());
-        }
-        let key = layout::pending_key(open.control.number, place);
-        let rows = self.pending.get(&key).map_err(failed("read pending changes"))?;
-        rows.ok_or_else(|| damaged(scope, format!("the rows of pending stage {place} are missing")))
-    }
-
-    fn stage_one(&self, stage: &Stage<'_>) -> Result<Answer, Error> {
-        let open = self.scopes.get(stage.scope);
-        let mut open = scopes::lock(&open);
-        match open.control.stage(stage) {
-            Err(answer) => Ok(answer),
-            Ok(mut step) => {
-                let rows = rows::encode(&mut step.control, stage.changes);
-                self.write_step(stage.scope, &mut open, step, Some(rows), true)?;
-                Ok(Answer::Ok)
-            }
-        }
-    }
-
-    fn promote_one(&self, scope: &Scope, token: Token, committed: CommitId) -> Result<Answer, Error> {
-        let open = self.scopes.get(scope);
-        let mut open = scopes::lock(&open);
-        match open.control.promote(token, committed) {
-            Err(answer) => Ok(answer),
-            Ok(step) => {
-                self.write_step(scope, &mut open, step, None, false)?;
-                Ok(Answer::Ok)
-            }
-        }
-    }
-
-    fn apply_one(&self, apply: &Apply<'_>) -> Result<Answer, Error> {
-        let open = self.scopes.get(apply.scope);
-        let mut open = scopes::lock(&open);
-        match open.control.apply(apply) {
-            Err(answer) => Ok(answer),
-            Ok(mut control) => {
-                let mut batch = Batch::new();
-                let rows = rows::encode(&mut control, apply.changes);
-                rows::promote(&rows, &self.live, &mut batch)
-                    .ok_or_else(|| damaged(apply.scope, "the changes to apply cannot be laid out"))?;
-                self.write(apply.scope, &mut open, control, batch, true)?;
-                Ok(Answer::Ok)
-            }
-        }
-    }
-
-    /// A step that changes nothing but the scope's record. `None` = refused.
-    fn update(
-        &self,
-        scope: &Scope,
-        decide: impl FnOnce(&Control) -> Option<Control>,
-    ) -> Result<Answer, Error> {
-        let open = self.scopes.get(scope);
-        let mut open = scopes::lock(&open);
-        let Some(control) = decide(&open.control) else { return Ok(Answer::Refused) };
-        self.write(scope, &mut open, control, Batch::new(), true)?;
-        Ok(Answer::Ok)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The conformance suite in memory and on disk, and what holds for this store alone.
 
+mod damage;
+
 use std::sync::Arc;
 
 use invoker_core::commit::{CommitId, Token};
@@ -116,21 +118,6 @@ fn everything_is_there_after_a_restart() {
     );
 }
 
-/// Puts one key into a space of the database under a store, then opens a store on it.
-fn meddle(
-    state: EmbeddedState,
-    space: &str,
-    change: impl FnOnce(&Space, &mut Batch),
-) -> Result<EmbeddedState, Error> {
-    let db = state.db.clone();
-    drop(state);
-    let space = db.space(space).unwrap();
-    let mut batch = Batch::new();
-    change(&space, &mut batch);
-    db.write(batch, Sync::Later).unwrap();
-    EmbeddedState::open(db, Journal::Shared)
-}
-
 /// A store with the value "1" of "k" promoted and "2" staged, and the id of the stage.
 fn used() -> (EmbeddedState, CommitId) {
     let state = EmbeddedState::open(Database::memory(), Journal::Shared).unwrap();
@@ -139,77 +126,6 @@ fn used() -> (EmbeddedState, CommitId) {
     assert_eq!(stage(&state, ids[0], None, &changes(b"k", b"1")), Answer::Ok);
     assert_eq!(stage(&state, ids[1], Some(ids[0]), &changes(b"k", b"2")), Answer::Ok);
     (state, ids[1])
-}
-
-fn first_key(space: &Space) -> Vec<u8> {
-    space.range(b"", None).next().unwrap().unwrap().0.to_vec()
-}
-
-#[test]
-fn a_record_of_a_newer_format_is_refused() {
-    let error = meddle(used().0, "state.control", |space, batch| {
-        let key = first_key(space);
-        let mut record = space.get(&key).unwrap().unwrap().to_vec();
-        record[0] = 9;
-        batch.put(space, &key, &record);
-    });
-    let error = error.unwrap_err().to_string();
-    assert_eq!(error, "state of d/e[3] was written in format 9, this version reads up to 1");
-}
-
-#[test]
-fn damaged_records_are_named() {
-    for record in [&b""[..], b"\x00", b"\x01", b"\x01\xff\xff"] {
-        let error =
-            meddle(used().0, "state.control", |space, batch| batch.put(space, &first_key(space), record));
-        let error = error.unwrap_err().to_string();
-        assert!(error.starts_with("state of d/e[3] is damaged: its record "), "{error}");
-    }
-    let error = meddle(used().0, "state.control", |space, batch| batch.put(space, b"junk", b"\x01"));
-    let error = error.unwrap_err().to_string();
-    assert_eq!(error, "state of b\"junk\" is damaged: this is not the name of a partition");
-}
-
-#[test]
-fn damaged_values_are_named() {
-    let state = meddle(used().0, "state.live", |space, batch| batch.put(space, &first_key(space), b"short"));
-    let state = state.unwrap();
-    let error = read(&state, b"k").unwrap_err().to_string();
-    let expected =
-        "state of d/e[3] is damaged: a value of state \"v\" is too short to hold its expiry: \"k\"";
-    assert_eq!(error, expected);
-    let scan = Scan {
-        scope: &scope(),
-        state: "v",
-        kind: StateKind::Value,
-        key: None,
-        prefix: b"",
-        start: None,
-        limit: 10,
-    };
-    assert_eq!(state.scan(scan).unwrap_err().to_string(), expected);
-}
-
-#[test]
-fn damaged_pending_rows_change_nothing() {
-    type Change = fn(&Space, &mut Batch);
-    let cases: [(Change, &str); 4] = [
-        (|space, batch| batch.remove(space, &first_key(space)), "are missing"),
-        (|space, batch| batch.put(space, &first_key(space), b"\xff"), "cannot be read"),
-        (
-            |space, batch| batch.put(space, &first_key(space), &[1, 0, 0, 0, b'k', 3, 0, 0, 0, 1, 1]),
-            "cannot be read",
-        ),
-        (|space, batch| batch.put(space, &first_key(space), &[200, 0, 0, 0, b'k']), "cannot be read"),
-    ];
-    for (change, what) in cases {
-        let (state, id) = used();
-        let state = meddle(state, "state.pending", change).unwrap();
-        let error = state.promote(&[(&scope(), id.token, id)]).unwrap_err();
-        assert!(matches!(error, Error::Damaged { .. }) && !error.is_retryable());
-        assert!(error.to_string().ends_with(&format!("pending stage 1 {what}")), "{error}");
-        assert_eq!(read(&state, b"k").unwrap().as_deref(), Some(&b"1"[..]));
-    }
 }
 
 #[test]
@@ -236,6 +152,22 @@ fn a_sweep_removes_what_expired_and_goes_on_where_it_ended() {
     let left: Vec<_> = (0..20u8).filter(|i| read(&state, &[*i]).unwrap().is_some()).collect();
     assert_eq!(left, (0..20).filter(|i| i % 4 != 1).collect::<Vec<_>>());
     assert_eq!(sweep(), Swept { removed: 0, at_end: false }, "it begins anew");
+}
+
+#[test]
+fn nothing_is_kept_of_a_stage_that_was_promoted_or_dropped() {
+    let (state, staged) = used();
+    let held = |state: &EmbeddedState| {
+        (state.pending.range(b"", None).count(), scopes::lock(&state.scopes.get(&scope())).rows.len())
+    };
+    assert_eq!(held(&state), (1, 1), "the first was promoted by the second");
+    let first = CommitId { sequence: 1, ..staged };
+    let third = CommitId { sequence: 3, ..staged };
+    assert_eq!(stage(&state, third, Some(first), &changes(b"k", b"3")), Answer::Ok);
+    assert_eq!(held(&state), (1, 1), "the second was dropped");
+    let token = take(&state, 2);
+    state.finish(&scope(), token, None).unwrap();
+    assert_eq!(held(&state), (0, 0));
 }
 
 const CHILD: &str = "INVOKER_STATE_TEST_DIR";

@@ -1,4 +1,6 @@
-//! Any sequence of steps, beside a model that does what the protocol's scripts say, line by line.
+//! Any sequence of steps, beside a model that does what the protocol's scripts say.
+
+mod model;
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use model::{Model, Waiting};
 
 /// One step; `by` is one of the owners so far, `id`s are chosen among those that were ever staged.
 #[derive(Clone, Debug)]
@@ -35,92 +38,6 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (by(), changes(), id()).prop_map(|(by, changes, base)| Step::Apply { by, changes, base }),
         1 => by().prop_map(|by| Step::Release { by }),
     ]
-}
-
-#[derive(Clone, Debug, Default)]
-struct Waiting {
-    id: Option<CommitId>,
-    next: u64,
-    changes: BTreeMap<u8, Option<u8>>,
-}
-
-/// The scripts' variables.
-#[derive(Clone, Debug, Default)]
-struct Model {
-    owner: Option<Token>,
-    candidate: Vec<String>,
-    ids: Vec<String>,
-    last_sequence: u64,
-    pending: Vec<Waiting>,
-    applied: (Option<CommitId>, u64),
-    state: BTreeMap<u8, u8>,
-}
-
-impl Model {
-    fn write(&mut self, changes: &BTreeMap<u8, Option<u8>>) {
-        for (&key, &value) in changes {
-            match value {
-                Some(value) => self.state.insert(key, value),
-                None => self.state.remove(&key),
-            };
-        }
-    }
-
-    fn promote_to(&mut self, id: Option<CommitId>) {
-        if self.pending.iter().any(|waiting| waiting.id == id) {
-            while let Some(waiting) = (!self.pending.is_empty()).then(|| self.pending.remove(0)) {
-                self.write(&waiting.changes);
-                self.applied = (waiting.id, waiting.next);
-                if waiting.id == id {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn lost(&self) -> Answer {
-        let (id, next) = self.applied;
-        Answer::StateLost { applied: id.map(|id| Applied { id, next: vec![next] }) }
-    }
-
-    fn finish(&mut self, token: Token, committed: Option<CommitId>) {
-        self.ids.clone_from(&self.candidate);
-        if self.pending.iter().any(|waiting| waiting.id.unwrap().token.nonce != token.nonce) {
-            self.promote_to(committed);
-            self.pending.clear();
-        }
-    }
-
-    fn stage(&mut self, new: &Waiting, committed: Option<CommitId>, previous: Option<CommitId>) -> Answer {
-        if self.pending.last().is_some_and(|last| last.id == new.id) {
-            return Answer::Ok;
-        }
-        if new.id.unwrap().sequence <= self.last_sequence {
-            return Answer::RefusedOld;
-        }
-        let before = self.clone();
-        self.promote_to(committed);
-        self.pending.retain(|waiting| waiting.id == previous);
-        if self.applied.0 != committed || (previous != committed && self.pending.is_empty()) {
-            *self = before;
-            return self.lost();
-        }
-        self.pending.push(new.clone());
-        self.last_sequence = new.id.unwrap().sequence;
-        Answer::Ok
-    }
-
-    fn apply(&mut self, base: Option<CommitId>, new: &Waiting) -> Answer {
-        if self.applied.0 == new.id {
-            return Answer::Ok;
-        }
-        if self.applied.0 != base {
-            return self.lost();
-        }
-        self.write(&new.changes);
-        self.applied = (new.id, new.next);
-        Answer::Ok
-    }
 }
 
 /// The store and the model side by side.

@@ -1,0 +1,81 @@
+//! Scans over store and changes.
+
+use super::*;
+use crate::state::Page;
+
+fn fields(page: &Page) -> Vec<String> {
+    page.fields.iter().map(|field| text(field).unwrap()).collect()
+}
+
+#[test]
+fn a_scan_lays_the_changes_over_the_store() {
+    for state in [PLAIN, SORTED] {
+        let mut rig = Rig::new(PLENTY);
+        rig.begin(&["k", "other"], 0);
+        for field in ["b", "d", "f", "h", "x"] {
+            rig.set_field(state, 0, field, Some("store"));
+        }
+        rig.set_field(state, 1, "c", Some("another key's"));
+        rig.cache.keep(&[]);
+        rig.commit();
+        rig.promote();
+        rig.begin(&["k"], 0);
+        rig.set_field(state, 0, "d", Some("pinned"));
+        rig.set_field(state, 0, "e", Some("pinned"));
+        rig.cache.keep(&[]);
+        rig.commit();
+        rig.begin(&["k"], 0);
+        rig.set_field(state, 0, "f", None);
+        rig.set_field(state, 0, "a", Some("kept"));
+        rig.cache.keep(&[]);
+        rig.begin(&["k"], 0);
+        rig.set_field(state, 0, "i", Some("now"));
+        rig.set_field(state, 0, "e", None);
+        for limit in [1, 2, 3, 50] {
+            let mut found = Vec::new();
+            let mut start: Option<Vec<u8>> = None;
+            loop {
+                let page = rig.cache.map_scan(&rig.store, state, 0, b"", start.as_deref(), limit).unwrap();
+                assert!(page.fields.len() <= limit as usize);
+                let pairs =
+                    fields(&page).into_iter().zip(page.values.iter().map(|value| text(value).unwrap()));
+                found.extend(pairs.map(|(field, value)| format!("{field} {value}")));
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
+            }
+            if state == PLAIN {
+                found.sort();
+            }
+            assert_eq!(
+                found,
+                ["a kept", "b store", "d pinned", "h store", "i now", "x store"],
+                "limit {limit}"
+            );
+        }
+        let prefixed = rig.cache.map_scan(&rig.store, state, 0, b"i", None, 9).unwrap();
+        assert_eq!((fields(&prefixed), prefixed.next), (vec!["i".to_owned()], None));
+    }
+}
+
+#[test]
+fn a_sorted_scan_starts_where_it_is_told() {
+    let mut rig = Rig::new(PLENTY);
+    rig.begin(&["k"], 0);
+    for field in ["a", "c", "e"] {
+        rig.set_field(SORTED, 0, field, Some("1"));
+    }
+    rig.cache.keep(&[]);
+    rig.commit();
+    rig.promote();
+    rig.begin(&["k"], 0);
+    for field in ["b", "d", "f"] {
+        rig.set_field(SORTED, 0, field, Some("2"));
+    }
+    let page = rig.cache.map_scan(&rig.store, SORTED, 0, b"", Some(b"b0"), 3).unwrap();
+    assert_eq!(
+        (fields(&page), text(page.next.as_deref())),
+        (["c", "d", "e"].map(str::to_owned).to_vec(), some("f"))
+    );
+}
