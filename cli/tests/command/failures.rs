@@ -57,6 +57,22 @@ fn a_stopped_partition_ends_the_run_and_says_where_it_stands() {
 }
 
 #[test]
+fn scripts_get_nothing_but_objects_even_of_failures_and_logs() {
+    let folder = folder("stop");
+    folder.write("in.jsonl", "{\"value\": \"print\"}\n{\"value\": \"reject\"}\n");
+    let ended =
+        folder.invoker(&["run", "topology.yaml", "--input", "in=in.jsonl", "--output-format", "json"]);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    let objects: Vec<Value> = ended.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str| {
+        objects.iter().filter(|o| o["event"] == event).map(Value::to_string).collect::<String>()
+    };
+    assert!(of("log").contains("out line"), "{ended:?}");
+    assert!(of("stopped").contains("\"entity\":\"only\""), "{ended:?}");
+    assert_eq!(objects.last().unwrap()["error"]["exitCode"], 7);
+}
+
+#[test]
 fn dead_letters_are_listed_shown_and_sent_back_once() {
     let folder = folder("dead-letter");
     let ended = run(&folder).succeeded();
