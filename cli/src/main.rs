@@ -9,14 +9,17 @@ use invoker::dispatch;
 use invoker::environment::Environment;
 use invoker::error::{Error, Exit};
 use invoker::run::Screen;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let screen = Screen::default();
+    let screen = if cli.output_format == Format::Json { Screen::for_scripts() } else { Screen::default() };
     let (format, verbose) = (cli.output_format, cli.verbose);
     log_to(&screen, verbose);
     quiet_panics(&screen, verbose);
@@ -34,10 +37,14 @@ fn fail(screen: &Screen, error: &Error, format: Format) -> ExitCode {
     ExitCode::from(error.exit.code())
 }
 
-/// Log lines of this program and of functions, on standard error. A library's debug lines are nobody's affair here.
+/// Log lines on standard error: what needs attention, and what functions say. With --verbose everything of ours.
 fn log_to(screen: &Screen, verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
-    tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(screen.clone()).init();
+    let function = if verbose { LevelFilter::TRACE } else { LevelFilter::INFO };
+    let targets = Targets::new().with_default(level).with_target("function", function);
+    let lines = fmt::layer().with_ansi(false).with_writer(screen.clone());
+    let lines = if verbose { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
+    tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }
 
 /// A panic is a defect: without --verbose it is one line, not a trace.

@@ -4,12 +4,14 @@
 //! machine builds, so it depends on little and does its work through the tools that it provides.
 #![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
+mod bench;
 mod cache;
 mod demo;
 mod guests;
 mod process;
 mod project;
 mod provision;
+mod soak;
 mod suite;
 
 use std::process::ExitCode;
@@ -34,6 +36,10 @@ enum Command {
     Provision,
     /// Build every example and test function into target/guests
     Guests,
+    /// Measure, beside plain Rust in the same run, and hold the figures against their goals
+    Bench(bench::Options),
+    /// Kill a running topology at random moments, many times, and check that every record counted once
+    Soak(soak::Options),
     /// Run the whole suite, as CI does
     Test {
         /// Run this step alone; may be given several times
@@ -56,6 +62,8 @@ fn run(command: Command) -> Result<()> {
     let project = Project::open()?;
     match command {
         Command::Demo(options) => demo::run(&project, &options),
+        Command::Bench(options) => bench::run(&project, &options),
+        Command::Soak(options) => soak::run(&project, &options),
         Command::Provision => provision::everything(&project),
         Command::Guests => guests::build(&project).map(drop),
         Command::Test { only } => suite::run(&project, &only),

@@ -62,6 +62,8 @@ impl Error {
             fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => {
                 Self::io(action, path, source)
             }
+            // The engine's background failed and does not say why; a full disk is the usual reason.
+            fjall::Error::Poisoned if is_full(path) => Self::DiskFull { action, path: path.to_owned() },
             fjall::Error::Poisoned => Self::Poisoned { path: path.to_owned() },
             other => Self::Damaged { action, path: path.to_owned(), source: Box::new(other) },
         }
@@ -72,4 +74,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::InUse { .. })
     }
+}
+
+/// Whether there is no room for another journal.
+fn is_full(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < 64 << 20)
 }

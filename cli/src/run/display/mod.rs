@@ -39,7 +39,8 @@ impl Display {
     pub fn new(screen: Screen, format: Format, live: bool) -> Self {
         let interval = if live { TABLE_INTERVAL } else { LINE_INTERVAL };
         screen.set_live(live);
-        Self { screen, format, interval, shown: Instant::now(), rates: Rates::default(), told_stopped: 0 }
+        let now = Instant::now();
+        Self { screen, format, interval, shown: now, rates: Rates::new(now), told_stopped: 0 }
     }
 
     /// Says something: to people as a line, to scripts as an object of this `event`.
@@ -73,12 +74,12 @@ impl Display {
         }
     }
 
-    /// Partitions that stopped since the last time.
+    /// Partitions that stopped since the last time, for scripts. People see the host's own line of it.
     fn tell_stopped(&mut self, snapshot: &Snapshot) {
         let stopped: Vec<_> = super::snapshot::stopped(&snapshot.status).collect();
-        for (entity, partition, error) in stopped.iter().skip(self.told_stopped) {
-            let text = format!("partition {partition} of entity {entity} stopped: {error}");
-            self.say("stopped", &text, json!({"entity": entity, "partition": partition, "error": error}));
+        let news = stopped.iter().skip(self.told_stopped).filter(|_| self.format == Format::Json);
+        for (entity, partition, error) in news {
+            self.say("stopped", "", json!({"entity": entity, "partition": partition, "error": error}));
         }
         self.told_stopped = stopped.len();
     }

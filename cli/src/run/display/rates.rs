@@ -22,12 +22,17 @@ struct Sample {
 }
 
 /// Samples of the last moments.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Rates {
     samples: VecDeque<Sample>,
 }
 
 impl Rates {
+    /// Everything counts from 0 at `start`.
+    pub(super) fn new(start: Instant) -> Self {
+        Self { samples: VecDeque::from([Sample { at: start, counts: BTreeMap::new() }]) }
+    }
+
     pub(super) fn add(&mut self, at: Instant, snapshot: &Snapshot) {
         let counts = snapshot.status.entities.iter();
         let counts =
@@ -39,15 +44,14 @@ impl Rates {
         }
     }
 
-    /// Records per second of this entity; nothing before the second sample.
+    /// Records per second of this entity.
     pub(super) fn of(&self, entity: &str) -> Rate {
         let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
             return Rate::default();
         };
         let time = last.at.duration_since(first.at).as_secs_f64();
-        let (Some(from), Some(to)) = (first.counts.get(entity), last.counts.get(entity)) else {
-            return Rate::default();
-        };
+        let of = |sample: &Sample| sample.counts.get(entity).copied().unwrap_or_default();
+        let (from, to) = (of(first), of(last));
         if time <= 0.0 {
             return Rate::default();
         }
@@ -64,14 +68,14 @@ mod tests {
 
     #[test]
     fn a_rate_is_of_the_last_moments_only() {
-        let mut rates = Rates::default();
         let start = Instant::now();
+        let mut rates = Rates::new(start);
         assert_eq!(rates.of("split"), Rate::default());
-        for (second, records_in) in [(0, 0), (1, 1000), (2, 2000), (3, 2000), (4, 2000), (5, 2000)] {
+        for (second, records_in) in [(1, 1000), (2, 2000), (3, 2000), (4, 2000), (5, 2000)] {
             let entity = EntityStatus { id: "split".to_owned(), records_in, ..EntityStatus::default() };
             let status = HostStatus { entities: vec![entity] };
             rates.add(start + Duration::from_secs(second), &Snapshot { status, ..Snapshot::default() });
-            if second == 2 {
+            if second <= 2 {
                 assert_eq!(rates.of("split").records_in, 1000.0);
             }
         }

@@ -9,6 +9,8 @@ pub struct Screen(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Log lines are objects.
+    json: bool,
     live: bool,
     /// The table as it was drawn last.
     table: Vec<String>,
@@ -17,6 +19,13 @@ struct Inner {
 impl Screen {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A screen for scripts: log lines become objects, as everything else.
+    pub fn for_scripts() -> Self {
+        let screen = Self::default();
+        screen.inner().json = true;
+        screen
     }
 
     /// Whether a table is drawn. Switching it off leaves the last one standing.
@@ -85,7 +94,13 @@ pub struct ScreenWriter(Screen);
 
 impl Write for ScreenWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.line(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.trim_end_matches('\n');
+        if self.0.inner().json {
+            self.0.line(&serde_json::json!({"event": "log", "text": text}).to_string());
+        } else {
+            self.0.line(text);
+        }
         Ok(bytes.len())
     }
 

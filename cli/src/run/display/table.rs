@@ -100,7 +100,7 @@ mod tests {
             EntityStatus { id: "c".to_owned(), partitions: vec![partition], ..EntityStatus::default() };
         let status = HostStatus { entities: vec![entity, other] };
         let snapshot = Snapshot { status, ..Snapshot::default() };
-        let lines = lines(&snapshot, &Rates::default(), Duration::from_secs(3));
+        let lines = lines(&snapshot, &Rates::new(std::time::Instant::now()), Duration::from_secs(3));
         assert_eq!(
             lines,
             [

@@ -50,6 +50,14 @@ impl InputProgress {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why it ended early.
+    pub fn failure(&self) -> Option<Error> {
+        match self.state() {
+            InputState::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
     pub(super) fn set(&self, state: InputState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }

@@ -9,7 +9,8 @@ use std::path::Path;
 use invoker_host::log::{Commit, Committed, Log, Producer, TopicPartition};
 use serde::{Deserialize, Serialize};
 
-use super::{Output, OutputTarget, Target, unwritable};
+use super::writer::Target;
+use super::{Output, OutputTarget, unwritable};
 use crate::data::{log_failed, not_committed};
 use crate::error::{Error, Exit, chain};
 use crate::records::printable;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use invoker_core::records::RecordRef;
 use invoker_host::db::Durability;
 use invoker_host::log::{Commit, TopicSpec};
 

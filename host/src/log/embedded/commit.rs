@@ -2,8 +2,7 @@
 //! database; they wait for the disk side by side, and become visible in order once they are on it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::{Committed, Error, TopicPartition};
@@ -34,7 +33,7 @@ pub(super) struct Commits {
     order: Mutex<u64>,
     waiting: Mutex<VecDeque<Publication>>,
     /// A commit failed: what it wrote may or may not be there, so nothing may follow it.
-    broken: AtomicBool,
+    broken: OnceLock<String>,
     cache: Mutex<Cache>,
     news: News,
 }
@@ -45,11 +44,8 @@ impl Commits {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !self.broken.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let source =
-            "an earlier commit failed, and what follows it might be lost; mend the cause and start again";
+        let Some(cause) = self.broken.get() else { return Ok(()) };
+        let source = format!("an earlier commit failed, and nothing may follow what may be lost: {cause}");
         Err(Error::Backend { action: "write to the log", retryable: false, source: source.into() })
     }
 
@@ -76,7 +72,7 @@ impl Commits {
                 Ok(())
             }
             Err(error) => {
-                self.broken.store(true, Ordering::Release);
+                let _ = self.broken.set(with_causes(&error));
                 Err(failed("commit a transaction")(error))
             }
         }
@@ -129,6 +125,10 @@ impl Commits {
             groups.publish(publication.offsets);
         }
     }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
 /// Which frames are in memory beside the database, oldest first.

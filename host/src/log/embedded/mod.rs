@@ -7,7 +7,7 @@
 //! * **Unknown** is answered when the disk failed under a commit. The log then takes no more transactions.
 //! * On disk, retention goes by age and size ([`EmbeddedOptions`]). In memory, records are dropped as soon as every
 //!   group that reads their topic has committed a position past them: name the groups with
-//!   [`EmbeddedLog::expect_group`] before the first record, and slow down what writes by [`Log::backlog_bytes`].
+//!   [`Log::expect_group`] before the first record, and slow down what writes by [`Log::backlog_bytes`].
 
 mod commit;
 mod frame;
@@ -101,12 +101,6 @@ impl EmbeddedLog {
         let _sweeper = Arc::new(Sweeper::start(&shared)?);
         Ok(Self { shared, _sweeper })
     }
-
-    /// Says that a group will read a topic from its beginning, so that an in-memory log keeps the records for it until
-    /// it commits. [`Source::committed`] says it too, but perhaps too late.
-    pub fn expect_group(&self, group: &str, topic: &str) {
-        self.shared.groups.expect(group, topic);
-    }
 }
 
 impl Shared {
@@ -154,7 +148,7 @@ impl Log for EmbeddedLog {
     }
 
     fn expect_group(&self, group: &str, topic: &str) {
-        Self::expect_group(self, group, topic);
+        self.shared.groups.expect(group, topic);
     }
 
     fn backlog_bytes(&self, topic: &str) -> u64 {

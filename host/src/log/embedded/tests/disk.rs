@@ -167,7 +167,11 @@ fn a_disk_that_fails_under_a_commit_ends_writing_and_loses_nothing() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("refused: an earlier commit failed, and what follows it might be lost"), "{text}");
+    assert!(
+        text.contains("refused: an earlier commit failed, and nothing may follow what may be lost: "),
+        "{text}"
+    );
+    assert!(text.contains("File too large"), "{text}");
     assert!(text.contains("takes no more writes: an earlier one failed"), "{text}");
     let log = open(dir.path());
     assert_eq!(values(&log, "t", 0, 0).unwrap(), [b"before"]);

@@ -33,6 +33,18 @@ fn keys_in_use_outlive_keys_that_came_once() {
 }
 
 #[test]
+fn keys_of_the_batch_in_hand_stay() {
+    let mut rig = Rig::new(1);
+    rig.set("k", "1");
+    rig.commit();
+    rig.promote();
+    rig.begin(&["k"], 0);
+    rig.cache.relieve();
+    rig.cache.relieve();
+    assert_eq!(rig.cache.get_many(&rig.store, COUNT, &[0]).unwrap(), column(&[Some("1")]));
+}
+
+#[test]
 fn clean_fields_of_a_key_in_use_are_given_back() {
     let mut rig = Rig::new(16 << 10);
     for round in 0..40 {

@@ -10,111 +10,19 @@
 //! ```
 //! Numbers are little-endian; ends are as in `Column`.
 
+mod build;
+
 use std::ops::Range;
 
-use invoker_core::records::{Column, HeaderColumns, RecordBatch, RecordRef};
+use invoker_core::records::{Column, RecordBatch};
 
-use crate::db::Value;
+pub(super) use build::{Builder, Encoded};
 
 const VERSION: u8 = 1;
 /// The frame is the last of its transaction in this partition: one offset more is taken, as Kafka's marker does.
 const MARKER: u8 = 1;
 const HEADERS: u8 = 2;
 const PREFIX: usize = 40;
-
-/// Records on their way into a frame.
-#[derive(Debug, Default)]
-pub(super) struct Builder {
-    timestamps: Vec<i64>,
-    keys: Column,
-    values: Column,
-    headers: HeaderColumns,
-}
-
-/// A finished frame.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    pub(super) bytes: Value,
-    /// Offsets it takes.
-    pub(super) span: u64,
-    pub(super) latest: i64,
-}
-
-impl Builder {
-    pub(super) fn push(&mut self, record: RecordRef<'_>) {
-        self.timestamps.push(record.timestamp);
-        self.keys.push(record.key);
-        self.values.push(record.value);
-        self.headers.push(record.headers.iter().copied());
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.timestamps.is_empty()
-    }
-
-    /// Bytes of keys, values and headers.
-    pub(super) fn bytes(&self) -> usize {
-        self.keys.data.len()
-            + self.values.data.len()
-            + self.headers.names.data.len()
-            + self.headers.values.data.len()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.timestamps.clear();
-        self.keys.clear();
-        self.values.clear();
-        self.headers.clear();
-    }
-
-    /// Turns what was pushed into a frame, and is empty again. Records without a timestamp get `now`.
-    pub(super) fn encode(&mut self, now: i64, marker: bool) -> Encoded {
-        for timestamp in &mut self.timestamps {
-            if *timestamp == -1 {
-                *timestamp = now;
-            }
-        }
-        let count = self.timestamps.len();
-        let latest = self.timestamps.iter().copied().max().unwrap_or(-1);
-        let with_headers = !self.headers.names.is_empty();
-        let flags = u8::from(marker) * MARKER + u8::from(with_headers) * HEADERS;
-        let mut out = Vec::with_capacity(PREFIX + count * 20 + self.bytes() + self.headers.names.len() * 8);
-        out.extend([VERSION, flags, 0, 0]);
-        put(&mut out, count);
-        out.extend(latest.to_le_bytes());
-        put(&mut out, self.keys.data.len());
-        put(&mut out, self.values.data.len());
-        put(&mut out, self.headers.names.len());
-        put(&mut out, self.headers.names.data.len());
-        put(&mut out, self.headers.values.data.len());
-        put(&mut out, 0);
-        out.extend(self.timestamps.iter().flat_map(|number| number.to_le_bytes()));
-        let ends = |out: &mut Vec<u8>, column: &Column| {
-            out.extend(column.ends.iter().flat_map(|number| number.to_le_bytes()));
-        };
-        ends(&mut out, &self.keys);
-        ends(&mut out, &self.values);
-        out.extend(&self.keys.data);
-        out.extend(&self.values.data);
-        if with_headers {
-            out.extend(self.headers.ends.iter().flat_map(|number| number.to_le_bytes()));
-            ends(&mut out, &self.headers.names);
-            ends(&mut out, &self.headers.values);
-            out.extend(&self.headers.names.data);
-            out.extend(&self.headers.values.data);
-        }
-        let crc = checksum(&out).to_le_bytes();
-        if let Some(at) = out.get_mut(PREFIX - 4..PREFIX) {
-            at.copy_from_slice(&crc);
-        }
-        self.clear();
-        Encoded { bytes: out.into(), span: count as u64 + u64::from(marker), latest }
-    }
-}
-
-fn put(out: &mut Vec<u8>, number: usize) {
-    out.extend((number as u32).to_le_bytes());
-}
 
 fn checksum(frame: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
@@ -312,91 +220,4 @@ impl Part<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn push(builder: &mut Builder, at: u8) {
-        let value = vec![at; usize::from(at)];
-        let headers = [(&b"h"[..], Some(&value[..])), (&b"none"[..], None)];
-        builder.push(RecordRef {
-            key: (!at.is_multiple_of(3)).then_some(&[at][..]),
-            value: (!at.is_multiple_of(4)).then_some(&value),
-            timestamp: if at == 5 { -1 } else { i64::from(at) },
-            headers: headers.get(..usize::from(at % 3)).unwrap_or_default(),
-        });
-    }
-
-    fn whole(bytes: &[u8]) -> RecordBatch {
-        let frame = Frame::parse(bytes, false).unwrap();
-        let mut batch = RecordBatch::default();
-        frame.append(0..frame.len(), 100, &mut batch);
-        batch
-    }
-
-    #[test]
-    fn a_frame_gives_back_its_records() {
-        let mut builder = Builder::default();
-        (0..20).for_each(|at| push(&mut builder, at));
-        let encoded = builder.encode(77, true);
-        assert!(builder.is_empty());
-        assert_eq!((encoded.span, encoded.latest), (21, 77));
-        let batch = whole(&encoded.bytes);
-        assert_eq!(batch.offsets, (100..120).collect::<Vec<_>>());
-        assert_eq!((batch.timestamps[4], batch.timestamps[5]), (4, 77));
-        assert_eq!((batch.keys.get(3), batch.keys.get(4)), (None, Some(&[4u8][..])));
-        assert_eq!((batch.values.get(4), batch.values.get(1)), (None, Some(&[1u8][..])));
-        let headers: Vec<_> = batch.headers.of(5).collect();
-        assert_eq!(headers, [(&b"h"[..], Some(&[5u8; 5][..])), (&b"none"[..], None)]);
-        assert_eq!(batch.headers.of(6).count(), 0);
-        assert_eq!((batch.keys.check(), batch.values.check()), (Ok(()), Ok(())));
-    }
-
-    #[test]
-    fn any_cuts_of_frames_make_the_batch_of_their_records() {
-        let mut builder = Builder::default();
-        (0..20).for_each(|at| push(&mut builder, at));
-        let encoded = builder.encode(77, false);
-        let (frame, whole) = (Frame::parse(&encoded.bytes, true).unwrap(), whole(&encoded.bytes));
-        for cut in 0..=20 {
-            let (mut batch, mut expected) = (RecordBatch::default(), RecordBatch::default());
-            for range in [3..7, 0..cut, cut..20] {
-                frame.append(range.clone(), 100, &mut batch);
-                for at in range {
-                    let headers: Vec<_> = whole.headers.of(at).collect();
-                    let (key, value) = (whole.keys.get(at), whole.values.get(at));
-                    let record = RecordRef { key, value, timestamp: whole.timestamps[at], headers: &headers };
-                    expected.push(whole.offsets[at], record);
-                }
-            }
-            assert_eq!(batch, expected, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn limits_cut_a_frame_where_they_are_reached() {
-        let mut builder = Builder::default();
-        (1..=10).for_each(|_| push(&mut builder, 7));
-        let encoded = builder.encode(0, false);
-        let frame = Frame::parse(&encoded.bytes, true).unwrap();
-        let each = frame.bytes_before(1);
-        assert_eq!(frame.fitting(0, 100, usize::MAX), 10);
-        assert_eq!(frame.fitting(4, 100, usize::MAX), 6);
-        assert_eq!(frame.fitting(4, 3, usize::MAX), 3);
-        assert_eq!(frame.fitting(2, 100, each * 3), 3);
-        assert_eq!(frame.fitting(2, 100, each * 3 - 1), 2);
-        assert_eq!(frame.fitting(2, 100, each - 1), 0);
-    }
-
-    #[test]
-    fn damage_is_found() {
-        let mut builder = Builder::default();
-        (0..20).for_each(|at| push(&mut builder, at));
-        let good = builder.encode(77, false).bytes.to_vec();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 0x10;
-            assert!(Frame::parse(&bad, false).is_err(), "byte {at}");
-            assert!(Frame::parse(&good[..at], false).is_err(), "cut at {at}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,31 @@
+//! `cargo xtask bench`: builds the functions, the command and the benches, optimised, and runs them. Figures are ratios
+//! against plain Rust in the same run; they are printed with their goals and kept as JSON in `target/bench/`.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::project::Project;
+use crate::{guests, process};
+
+/// Options of the benches.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Which to run, of contract, instances, wordcount, start; all where none is named
+    benches: Vec<String>,
+    /// Rounds of each comparison; medians are reported
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+}
+
+pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+    guests::build(project)?;
+    let packages = ["--package", "invoker", "--package", "invoker-bench"];
+    process::shown(project.cargo().args(["build", "--release"]).args(packages))?;
+    let release = project.target().join("release");
+    let mut command = std::process::Command::new(release.join("invoker-bench"));
+    command.args(&options.benches).arg("--rounds").arg(options.rounds.to_string());
+    command.arg("--guests").arg(project.guests());
+    command.arg("--invoker").arg(release.join("invoker"));
+    command.arg("--out").arg(project.target().join("bench"));
+    process::shown(&mut command)
+}

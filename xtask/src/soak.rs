@@ -1,0 +1,27 @@
+//! `cargo xtask soak`: the kill test of the suite, as long as one likes, with the command built for release.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::project::Project;
+use crate::{guests, process};
+
+/// Options of the soak.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How often the run is killed
+    #[arg(long, default_value_t = 1000)]
+    kills: u32,
+    /// Decides the input and the moments of the kills
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
+    guests::build(project)?;
+    process::shown(project.cargo().args(["build", "--release", "--package", "invoker"]))?;
+    let mut test = project.cargo();
+    test.args(["test", "--release", "--package", "invoker-tests", "--test", "kill", "--", "--nocapture"]);
+    test.env("INVOKER_KILLS", options.kills.to_string()).env("INVOKER_SEED", options.seed.to_string());
+    process::shown(&mut test)
+}
