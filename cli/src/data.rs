@@ -90,10 +90,25 @@ pub fn log_failed(what: &str, error: &log::Error) -> Error {
             "`invoker topics` lists what is there"
         }
         log::Error::RecordTooLarge { .. } => "make the record smaller",
+        _ if is_disk_full(error) => {
+            "make room on the disk and start again: nothing that was committed is lost"
+        }
         log::Error::OffsetOutOfRange { .. } => "start from an offset that the log still holds",
         _ => MEND,
     };
     Error::new(Exit::Data, what, chain(error), help)
+}
+
+/// Whether a full disk is at the bottom of it.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if matches!(error.downcast_ref::<db::Error>(), Some(db::Error::DiskFull { .. })) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// A transaction did not end well: what could not be done because of it.
@@ -107,4 +122,18 @@ pub fn not_committed(what: impl Into<String>, outcome: log::Commit) -> Error {
         log::Commit::Aborted | log::Commit::Committed => ("the transaction was aborted", "start again"),
     };
     Error::new(Exit::Data, what, why, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_seen_below_other_errors() {
+        let full = db::Error::DiskFull { action: "write", path: "data".into() };
+        let error = log::Error::Backend { action: "commit", retryable: false, source: Box::new(full) };
+        let told = log_failed("cannot write to topic \"lines\"", &error);
+        assert_eq!(told.exit, Exit::Data);
+        assert!(told.to_string().contains("help: make room on the disk and start again"), "{told}");
+    }
 }
