@@ -2,6 +2,7 @@
 //! others and by us agree.
 
 /// Kafka's murmur2 of `key` (seed `0x9747b28c`).
+#[inline]
 pub fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ key.len() as u32;
@@ -22,6 +23,7 @@ pub fn murmur2(key: &[u8]) -> u32 {
 }
 
 /// The partition of `key` in a topic of `partitions` (at least 1), as Kafka's default partitioner chooses it.
+#[inline]
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }

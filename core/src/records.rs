@@ -24,16 +24,19 @@ pub enum ColumnError {
     Trailing { extra: usize },
 }
 
+#[inline]
 fn end(raw: i32) -> i32 {
     if raw < 0 { -1 - raw } else { raw }
 }
 
 impl Column {
     /// Number of items, absent ones counted.
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -45,6 +48,7 @@ impl Column {
     }
 
     /// Appends one item; `None` is absent.
+    #[inline]
     pub fn push(&mut self, item: Option<&[u8]>) {
         match item {
             Some(bytes) => {
@@ -57,6 +61,7 @@ impl Column {
 
     /// Item `i`; `None` where it is absent or there is no such item. The column must be valid
     /// ([`Column::check`]); a range outside the data reads as absent.
+    #[inline]
     pub fn get(&self, i: usize) -> Option<&[u8]> {
         let raw = *self.ends.get(i)?;
         if raw < 0 {
@@ -67,6 +72,7 @@ impl Column {
     }
 
     /// Items in order.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut start = 0;
         self.ends.iter().map(move |&raw| {
@@ -133,6 +139,7 @@ impl HeaderColumns {
     }
 
     /// Headers of record `i`, name and value.
+    #[inline]
     pub fn of(&self, i: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(0) };
         let stop = self.ends.get(i).copied().unwrap_or(start);
@@ -141,6 +148,7 @@ impl HeaderColumns {
     }
 
     /// Appends the headers of the next record.
+    #[inline]
     pub fn push<'a>(&mut self, headers: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) {
         for (name, value) in headers {
             self.names.push(Some(name));
@@ -173,10 +181,12 @@ pub struct RecordRef<'a> {
 }
 
 impl RecordBatch {
+    #[inline]
     pub fn len(&self) -> usize {
         self.offsets.len()
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
@@ -190,6 +200,7 @@ impl RecordBatch {
         self.headers.clear();
     }
 
+    #[inline]
     pub fn push(&mut self, offset: u64, record: RecordRef<'_>) {
         self.offsets.push(offset);
         self.timestamps.push(record.timestamp);

@@ -87,11 +87,18 @@ impl Project {
 
     /// Workspaces of functions, outside the main one because they compile for another target.
     pub(crate) fn guest_workspaces(&self) -> Vec<PathBuf> {
-        ["examples", "tests/guests"]
-            .iter()
-            .map(|folder| self.root.join(folder))
-            .filter(|folder| folder.join("Cargo.toml").is_file())
-            .collect()
+        let mut all = self.native_guests();
+        all.extend(self.workspace("tests/guests"));
+        all
+    }
+
+    /// Those of them that compile for this machine too, where their own tests run.
+    pub(crate) fn native_guests(&self) -> Vec<PathBuf> {
+        self.workspace("examples").into_iter().collect()
+    }
+
+    fn workspace(&self, folder: &str) -> Option<PathBuf> {
+        Some(self.root.join(folder)).filter(|folder| folder.join("Cargo.toml").is_file())
     }
 
     /// Folders of functions in JavaScript: those below `examples` with a `package.json`.

@@ -21,7 +21,7 @@ mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use invoker_core::document::{Delivery, EntityDocument};
 use invoker_core::function::SettingValue;
@@ -43,6 +43,11 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 const COMMIT_BYTES: usize = 16 << 20;
 /// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
 const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How often an idle lane has expired values removed, and how many it has looked at then.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const SWEEP_ROWS: usize = 10_000;
+/// How long expired values stay: longer than any two clocks differ.
+const EXPIRY_GRACE: Duration = Duration::from_secs(3600);
 /// Output that nobody has consumed yet at which a lane waits, where the log tells.
 const BACKLOG_BYTES: u64 = 64 << 20;
 
@@ -158,6 +163,7 @@ struct Session<'a> {
     /// When the first record of the open transaction was polled.
     open_since: Option<Instant>,
     limit: PollLimit,
+    swept_at: Instant,
 }
 
 impl Session<'_> {
@@ -204,14 +210,35 @@ impl Session<'_> {
     /// Nothing to read and nothing open: settle what was committed, renew positions that are getting old.
     fn rest(&mut self) -> Result<(), Trouble> {
         self.promote()?;
+        self.sweep()?;
         let mut renew = false;
         for owned in &mut self.partitions {
+            owned.relieve();
             if owned.runs() && (owned.unsaved || owned.committed_at.elapsed() > RENEW_AFTER) {
                 owned.touched = true;
                 renew = true;
             }
         }
         if renew { self.commit() } else { Ok(()) }
+    }
+
+    /// Has the store remove values that expired long ago, a few at a time, while there is nothing else to do.
+    fn sweep(&mut self) -> Result<(), Trouble> {
+        if self.swept_at.elapsed() < SWEEP_EVERY || !self.has_expiry() {
+            return Ok(());
+        }
+        self.swept_at = Instant::now();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let before = now.saturating_sub(EXPIRY_GRACE).as_millis() as i64;
+        for owned in self.partitions.iter().filter(|owned| owned.runs()) {
+            let swept = self.spec.state.sweep(&owned.scope, owned.token, before, SWEEP_ROWS);
+            swept.map_err(Trouble::state("remove expired state"))?;
+        }
+        Ok(())
+    }
+
+    fn has_expiry(&self) -> bool {
+        self.spec.program.description().states.iter().any(|state| state.ttl.is_some())
     }
 
     fn is_full(&self) -> bool {

@@ -82,6 +82,13 @@ impl Owned {
         self.view.as_ref().map_or(0, |view| view.cache().key_count() as u64)
     }
 
+    /// Gives what an idle partition does not need to those that are busy.
+    pub(super) fn relieve(&mut self) {
+        if let Some(view) = &mut self.view {
+            view.cache_mut().relieve();
+        }
+    }
+
     /// The store has made the last commit the state.
     pub(super) fn promoted(&mut self) {
         self.unpromoted = false;

@@ -50,6 +50,7 @@ impl<'a> Session<'a> {
             scratch: Default::default(),
             budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
+            swept_at: Instant::now(),
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
         for &partition in &spec.partitions {

@@ -30,19 +30,19 @@ impl<'a> Checks<'a> {
 
     pub(super) fn run(&mut self, step: Step) -> Result<()> {
         match step {
-            Step::Format => self.each_workspace(|cargo| cargo.args(["fmt", "--all", "--check"])),
+            Step::Format => each(&self.workspaces(), |folder| {
+                process::shown(self.cargo(folder).args(["fmt", "--all", "--check"]))
+            }),
             Step::Provision => provision::everything(self.project),
             Step::Guests => guests::build(self.project).map(drop),
-            Step::Clippy => self.each_workspace(|cargo| {
-                cargo.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
+            Step::Clippy => each(&self.native_workspaces(), |folder| {
+                let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"];
+                process::shown(self.cargo(folder).args(arguments))
             }),
-            Step::Tests => {
-                let cargo = self.cargo_test(self.project.root());
-                self.tests(vec![cargo])
-            }
+            Step::Tests => self.tests(vec![self.cargo_test(self.project.root())]),
             Step::GuestTests => {
-                let workspaces = self.project.guest_workspaces();
-                let mut runners: Vec<_> = workspaces.iter().map(|folder| self.cargo_test(folder)).collect();
+                let mut runners: Vec<_> =
+                    self.project.native_guests().iter().map(|folder| self.cargo_test(folder)).collect();
                 for folder in self.project.javascript_guests()? {
                     let mut npm = javascript::npm(self.project, &folder)?;
                     npm.args(["run", "test", "--if-present"]);
@@ -81,29 +81,32 @@ impl<'a> Checks<'a> {
     fn deny(&self) -> Result<()> {
         let program = deny::provide(self.project)?.thing;
         let configuration = self.project.root().join("deny.toml");
-        for workspace in self.workspaces() {
+        each(&self.workspaces(), |workspace| {
             let mut command = Command::new(&program);
-            command.current_dir(&workspace).arg("--locked").arg("--config").arg(&configuration);
+            command.current_dir(workspace).args(["--locked", "--workspace", "--config"]).arg(&configuration);
             if self.network == Network::Unreachable {
                 command.arg("--offline");
             }
-            command.args(["check", "licenses", "bans", "sources"]);
-            process::shown(&mut command)?;
-        }
-        Ok(())
+            // What is known to be there twice in one workspace need not be in another.
+            command.args(["check", "--hide-inclusion-graph"]);
+            ["unmatched-skip", "unmatched-skip-root", "unnecessary-skip"].iter().for_each(|code| {
+                command.args(["--allow", code]);
+            });
+            process::shown(command.args(["licenses", "bans", "sources"]))
+        })
+    }
+
+    /// Workspaces that compile for this machine.
+    fn native_workspaces(&self) -> Vec<PathBuf> {
+        let mut native = vec![self.project.root().to_path_buf()];
+        native.extend(self.project.native_guests());
+        native
     }
 
     fn workspaces(&self) -> Vec<PathBuf> {
         let mut all = vec![self.project.root().to_path_buf()];
         all.extend(self.project.guest_workspaces());
         all
-    }
-
-    fn each_workspace(&self, arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
-        self.workspaces().iter().try_for_each(|workspace| {
-            process::shown(arguments(&mut self.cargo(workspace)))
-                .with_context(|| format!("in '{}'", workspace.display()))
-        })
     }
 
     /// Cargo in `workspace`. All share one target folder: what two of them depend on is compiled once.
@@ -115,4 +118,9 @@ impl<'a> Checks<'a> {
         }
         cargo
     }
+}
+
+/// Does the same in several workspaces, and names the one in which it fails.
+fn each(workspaces: &[PathBuf], run: impl Fn(&Path) -> Result<()>) -> Result<()> {
+    workspaces.iter().try_for_each(|folder| run(folder).with_context(|| format!("in '{}'", folder.display())))
 }

@@ -50,7 +50,9 @@ pub(crate) fn run(batch: &InputBatch) -> Result<BatchResult, Failure> {
         let command = str::from_utf8(value.unwrap_or_default()).unwrap_or_default();
         match command.split_once(':') {
             Some(("bad", what)) => results::spoil(&mut result, what, batch),
-            Some(("fail", kind)) => return Err(failure(kind_of(kind), "told-to", "the batch was told to fail")),
+            Some(("fail", kind)) => {
+                return Err(failure(kind_of(kind), "told-to", "the batch was told to fail"));
+            }
             Some(("stop", kind)) => {
                 let failure = failure(kind_of(kind), "told-to", "the record was told to stop");
                 results::cut(&mut result, record as u32, Some(failure));

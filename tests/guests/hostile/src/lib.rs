@@ -7,9 +7,7 @@ mod results;
 
 wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
 
-use exports::invoker::udf::function::{
-    BatchResult, Description, Failure, Guest, InputBatch, InstanceInfo,
-};
+use exports::invoker::udf::function::{BatchResult, Description, Failure, Guest, InputBatch, InstanceInfo};
 use invoker::udf::types::{
     FailureKind, HeaderUse, Port, SettingKind, SettingSpec, SettingValue, StateKind, StateSpec,
 };

@@ -3,9 +3,7 @@
 use crate::command::{column, items};
 use crate::exports::invoker::udf::function::{BatchResult, Failure, InputBatch};
 use crate::failure;
-use crate::invoker::udf::types::{
-    Column, FailureKind, HeaderColumns, OutputBatch, Reject, StateUpdate,
-};
+use crate::invoker::udf::types::{Column, FailureKind, HeaderColumns, OutputBatch, Reject, StateUpdate};
 
 /// Every record to output 0 as it came.
 pub(crate) fn copied(batch: &InputBatch) -> BatchResult {
@@ -83,7 +81,9 @@ pub(crate) fn spoil(result: &mut BatchResult, what: &str, batch: &InputBatch) {
         "headers-length" => outputs.headers = Some(HeaderColumns { ends: vec![], ..names(&[None]) }),
         "headers-absent" => outputs.headers = Some(names(&[None])),
         "headers-utf8" => outputs.headers = Some(names(&[Some(b"ok"), Some(b"\xff")])),
-        "headers-falling" => outputs.headers = Some(HeaderColumns { ends: (0..m as u32).rev().collect(), ..names(&[None]) }),
+        "headers-falling" => {
+            outputs.headers = Some(HeaderColumns { ends: (0..m as u32).rev().collect(), ..names(&[None]) })
+        }
         "state-range" => result.states = vec![update(3, vec![0])],
         "state-map" => result.states = vec![update(1, vec![0])],
         "state-twice" => result.states = vec![update(0, vec![0]), update(0, vec![1])],
@@ -99,7 +99,8 @@ pub(crate) fn spoil(result: &mut BatchResult, what: &str, batch: &InputBatch) {
         "reject-range" => result.rejects = vec![Reject { record: n, failure: told() }],
         "reject-twice" => {
             without(result, 0);
-            result.rejects = vec![Reject { record: 0, failure: told() }, Reject { record: 0, failure: told() }];
+            result.rejects =
+                vec![Reject { record: 0, failure: told() }, Reject { record: 0, failure: told() }];
         }
         "reject-output" => result.rejects = vec![Reject { record: 0, failure: told() }],
         _ => {}
