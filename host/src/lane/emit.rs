@@ -120,7 +120,7 @@ impl Writer {
         Ok(written)
     }
 
-    /// Writes a record that failed, as it came, with what is known of the failure in front of its headers.
+    /// Writes a record that failed, as it came, with what is known of the failure behind its headers.
     /// False where the entity has no dead-letter topic.
     pub(super) fn dead_letter(
         &mut self,
