@@ -5,6 +5,7 @@ pub mod assignment;
 pub mod commit;
 pub mod document;
 pub mod function;
+pub mod message;
 pub mod names;
 pub mod partitioner;
 pub mod plan;

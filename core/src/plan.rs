@@ -7,9 +7,13 @@ use crate::document::{
     Delivery, EntityDocument, HostDocument, InputDocument, Limits, OnFailure, Retry, StartPosition,
 };
 use crate::function::Description;
-use crate::topology::check::{Findings, dead_letters, partitions};
+use crate::message::counted;
+use crate::topology::check::{
+    Findings, dead_letters, inputs as input_paths, outputs as output_paths, partitions,
+};
 use crate::topology::{
-    Document, Functions, LimitsSpec, Problems, RetryPolicy, StatefulEntity, check, check_functions,
+    Document, Functions, Kafka, LimitsSpec, Problems, Redis, RetryPolicy, StatefulEntity, check,
+    check_functions,
 };
 
 /// Partitions of a topic about which nothing is said.
@@ -28,11 +32,24 @@ pub struct Local {
     pub host: String,
     /// Generation of the document.
     pub generation: u64,
+    /// The services to run on; `None` = what is embedded.
+    pub kafka: Option<Kafka>,
+    pub redis: Option<Redis>,
+    /// Whether the log makes topics for anybody, or only where the topology says `createTopics`.
+    pub free_topics: bool,
 }
 
 impl Default for Local {
     fn default() -> Self {
-        Self { cores: 1, existing: BTreeMap::new(), host: "local".to_owned(), generation: 1 }
+        Self {
+            cores: 1,
+            existing: BTreeMap::new(),
+            host: "local".to_owned(),
+            generation: 1,
+            kafka: None,
+            redis: None,
+            free_topics: true,
+        }
     }
 }
 
@@ -69,11 +86,15 @@ pub fn plan(document: &Document, functions: &Functions, local: &Local) -> Result
     });
     let entities: Vec<EntityDocument> = entities.collect();
     let create = planner.new_topics(&entities);
+    planner.may_create(&create)?;
     let document = HostDocument {
         generation: local.generation,
         deployment: document.resource().id(),
         prefix: spec.prefix.clone().unwrap_or_else(|| "invoker".to_owned()),
         host: local.host.clone(),
+        kafka: local.kafka.clone(),
+        redis: local.redis.clone(),
+        data: None,
         entities,
     };
     Ok(Plan { create, document })
@@ -168,6 +189,40 @@ impl Planner<'_> {
         }
         let missing = wanted.into_iter().filter(|(name, _)| !self.local.existing.contains_key(*name));
         missing.map(|(name, partitions)| self.new_topic(name, partitions)).collect()
+    }
+
+    /// Where topics are not free, one that is missing is told at the field that names it.
+    fn may_create(&self, missing: &[NewTopic]) -> Result<(), Problems> {
+        let spec = &self.document.resource().spec;
+        if self.local.free_topics || spec.create_topics == Some(true) {
+            return Ok(());
+        }
+        let mut findings = Findings { document: self.document, problems: Vec::new() };
+        for topic in missing {
+            let path = self.path_naming(&findings, &topic.name);
+            let what = format!("the topic {:?} does not exist", topic.name);
+            let why = "topics are made only with `createTopics: true`, so that a typo makes none";
+            let help = format!(
+                "make it with {}, or write `createTopics: true` in the spec",
+                counted(topic.partitions as usize, "partition")
+            );
+            findings.add(&path, what, why, help);
+        }
+        Problems::none_of(findings.problems)
+    }
+
+    /// The field that names a topic: of an entity where one does, else of the list of topics.
+    fn path_naming(&self, findings: &Findings<'_>, topic: &str) -> String {
+        let deployment = self.document.resource().id();
+        let named = findings.entities().find_map(|(path, entity)| {
+            let mut ports = input_paths(&path, entity).into_iter().chain(output_paths(&path, entity));
+            let port = ports.find(|(_, name)| *name == topic).map(|(path, _)| path);
+            port.or_else(|| {
+                (dead_letters(&deployment, entity).as_deref() == Some(topic))
+                    .then(|| format!("{path}.deadLetterTopic"))
+            })
+        });
+        named.unwrap_or_else(|| crate::topology::path_of_field("spec.topics", topic))
     }
 
     fn new_topic(&self, name: &str, partitions: u32) -> NewTopic {

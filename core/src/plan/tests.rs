@@ -205,3 +205,37 @@ fn a_host_document_survives_a_round_trip() {
     let json = serde_json::to_string(&plan.document).unwrap();
     assert_eq!(serde_json::from_str::<HostDocument>(&json).unwrap(), plan.document);
 }
+
+#[test]
+fn on_kafka_a_missing_topic_is_told_where_it_is_named() {
+    let (document, functions) = word_count();
+    let local = Local { free_topics: false, existing: [("words".to_owned(), 6)].into(), ..Local::default() };
+    let problems = plan(&document, &functions, &local).unwrap_err().to_string();
+    assert!(
+        problems.contains(
+            "t.yaml:7:39: spec.statefulEntities[0].inputTopic: the topic \"lines\" does not exist\n  \
+             why: topics are made only with `createTopics: true`, so that a typo makes none\n  \
+             help: make it with 4 partitions, or write `createTopics: true` in the spec"
+        ),
+        "{problems}"
+    );
+    assert!(
+        problems.contains("the topic \"default.wordcount.split.dead-letter\" does not exist"),
+        "{problems}"
+    );
+    assert!(!problems.contains("\"words\""), "{problems}");
+}
+
+#[test]
+fn with_create_topics_they_are_made_on_kafka_too() {
+    let spec = "  createTopics: true\n  topics: { x: { partitions: 2, replicationFactor: 3 } }\n  statefulEntities:\n  \
+                - { name: a, function: ./f, inputTopic: x, onFailure: skip }\n";
+    let local = Local { free_topics: false, ..Local::default() };
+    let plan = plan(&document(spec), &functions(&[("a", Description::default())]), &local).unwrap();
+    let topics: Vec<_> = plan
+        .create
+        .iter()
+        .map(|topic| (topic.name.as_str(), topic.partitions, topic.replication_factor))
+        .collect();
+    assert_eq!(topics, [("x", 2, Some(3))]);
+}

@@ -1,10 +1,33 @@
-//! Fields that mean something in a cluster only. `invoker run` takes them and says once that they do nothing there.
+//! Fields that mean nothing to a run on one machine: some of them mean something in a cluster only, some depend on the
+//! services that the run stands on. `invoker run` takes them and says once that they do nothing there.
 
 use super::resource::InvokerDeployment;
 use super::yaml::path_of_field;
 
-/// Paths of the given fields that have no meaning on one machine, in the order of the document's format.
-pub fn without_local_meaning(resource: &InvokerDeployment) -> Vec<String> {
+/// What a run on one machine stands on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// Records are in Kafka, whoever named it.
+    pub on_kafka: bool,
+    /// What the topology says of Kafka is used.
+    pub spec_kafka: bool,
+    /// What the topology says of Redis is used.
+    pub spec_state: bool,
+}
+
+/// Paths of the given fields that name services which the run does not use.
+pub fn unused_services(resource: &InvokerDeployment, ground: Ground) -> Vec<&'static str> {
+    let spec = &resource.spec;
+    let fields = [
+        ("spec.ioAddress", spec.io_address.is_some() && !ground.spec_kafka),
+        ("spec.kafka", spec.kafka.is_some() && !ground.spec_kafka),
+        ("spec.state", spec.state.is_some() && !ground.spec_state),
+    ];
+    fields.into_iter().filter(|(_, unused)| *unused).map(|(path, _)| path).collect()
+}
+
+/// Paths of the given fields that have no meaning to the run, in the order of the document's format; services left out.
+pub fn without_local_meaning(resource: &InvokerDeployment, ground: Ground) -> Vec<String> {
     let spec = &resource.spec;
     let mut paths = Vec::new();
     let mut note = |given: bool, path: &str| {
@@ -17,14 +40,12 @@ pub fn without_local_meaning(resource: &InvokerDeployment) -> Vec<String> {
     note(!spec.image_pull_secrets.is_empty(), "spec.imagePullSecrets");
     note(spec.history_limit.is_some(), "spec.historyLimit");
     note(spec.registry.is_some(), "spec.registry");
-    note(spec.io_address.is_some(), "spec.ioAddress");
-    note(spec.kafka.is_some(), "spec.kafka");
-    note(spec.state.is_some(), "spec.state");
     for (name, topic) in &spec.topics {
         let path = path_of_field("spec.topics", name);
-        note(topic.replication_factor.is_some(), &format!("{path}.replicationFactor"));
+        let unread = topic.replication_factor.is_some() && !ground.on_kafka;
+        note(unread, &format!("{path}.replicationFactor"));
     }
-    note(spec.create_topics.is_some(), "spec.createTopics");
+    note(spec.create_topics.is_some() && !ground.on_kafka, "spec.createTopics");
     note(spec.resources.is_some(), "spec.resources");
     for (index, entity) in spec.stateful_entities.iter().enumerate() {
         let path = |field: &str| format!("spec.statefulEntities[{index}].{field}");
@@ -50,15 +71,13 @@ mod tests {
         let text = include_bytes!("parse/every-field.yaml");
         let document = crate::topology::parse("every-field.yaml", text).unwrap();
         assert_eq!(
-            without_local_meaning(document.resource()),
+            without_local_meaning(document.resource(), Ground::default()),
             [
                 "spec.image",
                 "spec.imagePullPolicy",
                 "spec.imagePullSecrets",
                 "spec.historyLimit",
                 "spec.registry",
-                "spec.kafka",
-                "spec.state",
                 "spec.topics.words.replicationFactor",
                 "spec.createTopics",
                 "spec.resources",
@@ -71,6 +90,19 @@ mod tests {
                 "spec.paused",
                 "spec.deletePolicy",
             ]
+        );
+    }
+    #[test]
+    fn what_the_services_read_is_not_called_ignored() {
+        let text = include_bytes!("parse/every-field.yaml");
+        let document = crate::topology::parse("every-field.yaml", text).unwrap();
+        let embedded = Ground::default();
+        assert_eq!(unused_services(document.resource(), embedded), ["spec.kafka", "spec.state"]);
+        let other_kafka = Ground { on_kafka: true, spec_state: true, ..embedded };
+        assert_eq!(unused_services(document.resource(), other_kafka), ["spec.kafka"]);
+        let ignored = without_local_meaning(document.resource(), other_kafka);
+        assert!(
+            !ignored.iter().any(|path| path.ends_with("replicationFactor") || path.ends_with("createTopics"))
         );
     }
 }

@@ -29,20 +29,20 @@ pub mod schema;
 mod service;
 mod time;
 mod units;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use check::{Functions, Outside, Unavailable, check, check_functions};
 pub use entity::{
     Assignment, Autoscale, Grants, Input, LimitsSpec, OnPartitionChange, Pod, Resources, RetryPolicy,
     StatefulEntity,
 };
-pub use local::without_local_meaning;
+pub use local::{Ground, unused_services, without_local_meaning};
 pub use parse::{Document, parse};
 pub use problem::{Position, Problem, Problems, nearest};
 pub use resource::{
     API_VERSION, DeletePolicy, DeploymentSpec, ImagePullPolicy, InvokerDeployment, KIND, LocalReference,
     Metadata, Topic,
 };
-pub use service::{Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls};
+pub use service::{Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls, addresses};
 pub use units::{Bytes, Millis, PartitionRange, Quantity, Start};
 pub(crate) use yaml::path_of_field;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entity::{Resources, StatefulEntity};
-use super::service::{Kafka, State};
+use super::service::{Kafka, Redis, State};
 
 /// `apiVersion` of the resource.
 pub const API_VERSION: &str = "invoker.io/v1alpha1";
@@ -134,7 +134,7 @@ pub struct DeploymentSpec {
     /// Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Topic>,
-    /// Whether missing topics are made on Kafka; `invoker run` always makes them. Default: `false`.
+    /// Whether missing topics are made on Kafka; in the embedded log they always are. Default: `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_topics: Option<bool>,
     /// Resources of every pod, unless the entity or the pod says otherwise. Default: the operator's.
@@ -153,6 +153,18 @@ pub struct DeploymentSpec {
     /// What becomes of offsets and state when the resource is deleted. Default: `retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_policy: Option<DeletePolicy>,
+}
+
+impl DeploymentSpec {
+    /// Kafka, as `kafka` or its short form `ioAddress` names it.
+    pub fn kafka(&self) -> Option<Kafka> {
+        self.kafka.clone().or_else(|| self.io_address.as_ref().map(Kafka::at))
+    }
+
+    /// Redis, where state lives there.
+    pub fn redis(&self) -> Option<&Redis> {
+        self.state.as_ref().map(|state| &state.redis)
+    }
 }
 
 /// A Secret in the namespace of the deployment.

@@ -1,4 +1,7 @@
-//! The services a topology runs on: Kafka and Redis, and references to secrets.
+//! The services a topology runs on: Kafka and Redis, and references to secrets. A host document names them by the same
+//! types.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,17 @@ pub struct Kafka {
     /// Login. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasl: Option<Sasl>,
+    /// Properties of librdkafka, as it names them, e.g. `compression.type: lz4`; those that delivery stands on are
+    /// refused. Default: none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Kafka {
+    /// Kafka at an address, without encryption or login.
+    pub fn at(bootstrap_servers: impl Into<String>) -> Self {
+        Self { bootstrap_servers: bootstrap_servers.into(), ..Self::default() }
+    }
 }
 
 /// Encryption of a connection.
@@ -70,12 +84,36 @@ pub struct State {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Redis {
-    /// Address, e.g. `redis://redis:6379`. Default: none.
+    /// Address, e.g. `redis://redis:6379`, encrypted with `rediss://`; several nodes of one Cluster with commas
+    /// between. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Secret that holds the address, under `url` unless its key is named. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
+    /// Whether it is a Redis Cluster. Default: what the server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<bool>,
+    /// Replicas that must have a change before it counts, 0 to 10; they are waited for in the same round trip.
+    /// Default: `0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 10)))]
+    pub wait_replicas: Option<u32>,
+    /// Authorities to trust with `rediss://`: `ca.crt` of the secret. Default: the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+impl Redis {
+    /// Redis at an address.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: Some(url.into()), ..Self::default() }
+    }
+}
+
+/// The single addresses of a text with commas between them.
+pub fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
 }
 
 /// A value in a Secret of the deployment's namespace.

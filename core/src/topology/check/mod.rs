@@ -5,9 +5,9 @@
 mod bounds;
 mod functions;
 mod loops;
-mod names;
+pub(crate) mod names;
 pub(crate) mod partitions;
-mod services;
+pub(crate) mod services;
 mod topics;
 
 use std::collections::BTreeSet;

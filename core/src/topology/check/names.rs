@@ -127,11 +127,19 @@ fn topic(findings: &mut Findings<'_>, path: &str, name: &str) {
 }
 
 fn identity(findings: &mut Findings<'_>, path: &str, name: &str) {
-    if name.is_empty() || name.len() > MAX_ID || !name.chars().all(fits_in_kafka) {
+    if let Some((what, why, help)) = misfit(name) {
+        findings.add(path, what, why, help);
+    }
+}
+
+/// What, why and what to do, where a name cannot be part of names in Kafka.
+pub(crate) fn misfit(name: &str) -> Option<(String, String, String)> {
+    let fits = !name.is_empty() && name.len() <= MAX_ID && name.chars().all(fits_in_kafka);
+    (!fits).then(|| {
         let why =
             format!("it is part of names in Kafka: letters, digits, `.`, `_` and `-`, at most {MAX_ID}");
-        findings.add(path, format!("{name:?} does not fit"), why, suggestion(name, fits_in_kafka));
-    }
+        (format!("{name:?} does not fit"), why, suggestion(name, fits_in_kafka))
+    })
 }
 
 fn fits_in_kafka(c: char) -> bool {

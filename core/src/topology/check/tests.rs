@@ -435,3 +435,24 @@ fn redis_by_two_ways() {
              help: keep one of them"
     );
 }
+
+#[test]
+fn services_that_cannot_be_meant_so() {
+    assert_eq!(
+        said(&document(
+            "  kafka: { bootstrapServers: \"kafka:9092\", sasl: { secretRef: { name: ../login } } }\n  state: { redis: { url: \"redis://a,b\", tls: {}, waitReplicas: 11 } }\n  statefulEntities:\n  - { name: a, function: a, inputTopic: x }\n",
+        )),
+        "t.yaml:5:65: spec.kafka.sasl.secretRef.name: \"../login\" is not a name\n  \
+             why: a secret is a folder of files: its name and its keys are names of such\n  \
+             help: write the name of the secret, e.g. kafka-login\n\
+             t.yaml:6:21: spec.state.redis.url: \"b\" is not an address\n  \
+             why: the address of Redis begins with redis://, rediss:// (encrypted) or unix://\n  \
+             help: write e.g. redis://redis:6379\n\
+             t.yaml:6:41: spec.state.redis.tls: has no effect\n  \
+             why: `tls` says whom to trust, and this address asks for no encryption\n  \
+             help: write rediss:// in the address, or remove `tls`\n\
+             t.yaml:6:50: spec.state.redis.waitReplicas: is more than 10\n  \
+             why: every change waits for so many, and no Redis has that many replicas to wait for\n  \
+             help: write the number that must not lose a change, e.g. 1"
+    );
+}
