@@ -122,6 +122,9 @@ fn components(
         deployment: "bench".to_owned(),
         prefix: "invoker".to_owned(),
         host: "local".to_owned(),
+        kafka: None,
+        redis: None,
+        data: None,
         entities: vec![entity("split", "lines", "words"), entity("count", "words", "counts")],
     };
     let state = Arc::new(EmbeddedState::open(db.clone(), Journal::Shared)?);

@@ -4,6 +4,7 @@
 pub mod assignment;
 pub mod commit;
 pub mod document;
+pub mod exit;
 pub mod function;
 pub mod message;
 pub mod names;

@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::topology::Problem;
+
 /// One thing that is wrong.
 ///
 /// ```
@@ -23,6 +25,23 @@ pub struct Message {
 impl Message {
     pub fn new(what: impl Into<String>, why: impl fmt::Display, help: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.to_string(), help: help.into() }
+    }
+}
+
+impl From<&Problem> for Message {
+    /// The place stands in front of what is wrong.
+    fn from(problem: &Problem) -> Self {
+        let mut what = problem.source.clone();
+        if let Some(at) = problem.at {
+            what.push_str(&format!(":{}:{}", at.line, at.column));
+        }
+        for part in [&problem.path, &problem.what] {
+            if !what.is_empty() && !part.is_empty() {
+                what.push_str(": ");
+            }
+            what.push_str(part);
+        }
+        Self { what, why: problem.why.clone(), help: problem.help.clone() }
     }
 }
 

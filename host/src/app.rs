@@ -1,20 +1,21 @@
-//! Runs a host document: one set of lanes per entity, on the backends that were picked.
+//! Runs a host document: one set of lanes per entity, on the backends that were picked. Takes up a changed document
+//! while it runs: entities that changed are ended and started, all others keep running. Knows no file and no signal.
+
+mod check;
+mod running;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use invoker_core::document::{EntityDocument, HostDocument};
-use invoker_core::{names, settings};
+use invoker_core::document::HostDocument;
 
-use crate::lane::{self, LaneSpec};
-use crate::log::{self, Log, Source, TopicPartition};
+use crate::log::{self, Log, Source};
 use crate::program::Program;
-use crate::report::{EntityStatus, HostStatus, Report};
+use crate::report::HostStatus;
 use crate::state::StateStore;
-use crate::stop::Stop;
+use running::{Prepared, Running};
 
 /// What the lanes stand on.
 #[derive(Clone)]
@@ -24,7 +25,10 @@ pub struct Backends {
     pub state: Arc<dyn StateStore>,
 }
 
-/// Why a document cannot be run.
+/// Functions by the id of their entity.
+pub type Programs = BTreeMap<String, Arc<dyn Program>>;
+
+/// Why a document cannot be run. What runs already is not touched.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("entity {entity:?} has no function")]
@@ -37,10 +41,23 @@ pub enum StartError {
     NoPartition { entity: String, topic: String, found: u32, partition: u32 },
     #[error("settings of entity {entity:?}: {problems}")]
     Settings { entity: String, problems: String },
+    #[error("generation {given} is older than {running}, which runs")]
+    OldGeneration { given: u64, running: u64 },
+    #[error("generation {generation} runs already, with other contents")]
+    SameGeneration { generation: u64 },
+    #[error("the document names other services, or another deployment, prefix or host, than what runs")]
+    OtherGround,
     #[error("start of the log's reader failed")]
     Log(#[from] log::Error),
     #[error("start of a lane's thread failed")]
     Thread(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// Whether waiting can help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_retryable())
+    }
 }
 
 /// A stop that did not end in time.
@@ -51,60 +68,127 @@ pub struct StopError {
     pub waited: Duration,
 }
 
-/// A running document.
-pub struct Host {
-    entities: Vec<Running>,
-    /// For the ends of inputs, which lag is measured against.
-    source: Mutex<Box<dyn Source>>,
-    stop: Stop,
+/// What became of the entities when a document was taken up, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    pub started: Vec<String>,
+    /// Ended, for they changed, and started again.
+    pub restarted: Vec<String>,
+    pub ended: Vec<String>,
+    /// Went on running, untouched.
+    pub kept: Vec<String>,
+    /// Lanes that did not end in time. Whatever they still try is refused: their partitions are others' now.
+    pub late: usize,
 }
 
-struct Running {
-    document: Arc<EntityDocument>,
-    report: Arc<Report>,
-    lanes: Vec<JoinHandle<()>>,
+/// A running document.
+pub struct Host {
+    document: HostDocument,
+    backends: Backends,
+    incarnation: u64,
+    entities: Vec<Running>,
+    /// Ended entities of which lanes are not done yet.
+    late: Vec<Running>,
+    /// For the ends of inputs, which lag is measured against.
+    source: Mutex<Box<dyn Source>>,
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.entities.iter().map(|entity| &entity.document.id).collect();
+        let ids: Vec<_> = self.entities.iter().map(Running::id).collect();
         f.debug_struct("Host").field("entities", &ids).finish_non_exhaustive()
     }
 }
 
 impl Host {
-    /// Starts every lane of the document; `functions` by entity id. Everything is checked before the first one starts.
-    pub fn start(
-        document: HostDocument,
-        functions: BTreeMap<String, Arc<dyn Program>>,
-        backends: Backends,
-    ) -> Result<Self, StartError> {
+    /// Starts every lane of the document. Everything is checked before the first one starts.
+    pub fn start(document: HostDocument, programs: Programs, backends: Backends) -> Result<Self, StartError> {
         let incarnation = rand::random::<u64>();
-        let stop = Stop::default();
-        let mut specs = Vec::new();
-        for entity in &document.entities {
-            check_topics(entity, &backends)?;
-            let program = functions
-                .get(&entity.id)
-                .ok_or_else(|| StartError::NoFunction { entity: entity.id.clone() })?;
-            specs.push(lane_specs(&document, entity, program, &backends, incarnation, &stop)?);
+        let prepare = |entity| Prepared::new(&document, entity, &programs, &backends, incarnation);
+        let prepared = document.entities.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+        prepared.iter().for_each(|entity| entity.expect_groups(&*backends.log));
+        let source = Mutex::new(backends.log.source()?);
+        let entities = prepared.into_iter().map(Prepared::start).collect::<Result<_, _>>()?;
+        Ok(Self { document, backends, incarnation, entities, late: Vec::new(), source })
+    }
+
+    /// Whether a document could be started on these backends. Starts nothing.
+    pub fn check(document: &HostDocument, programs: &Programs, backends: &Backends) -> Result<(), StartError> {
+        let check = |entity| Prepared::new(document, entity, programs, backends, 0).map(drop);
+        document.entities.iter().try_for_each(check)
+    }
+
+    /// What runs.
+    pub fn document(&self) -> &HostDocument {
+        &self.document
+    }
+
+    /// What it runs on.
+    pub fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    /// Takes up a later document on the same ground (services, deployment, prefix, host). Entities that are as they
+    /// were are not touched; one that changed commits, lets go of its partitions and starts anew. `deadline` is how
+    /// long an ending entity may take. Everything is checked before the first one ends.
+    pub fn apply(
+        &mut self,
+        document: HostDocument,
+        programs: Programs,
+        deadline: Duration,
+    ) -> Result<Change, StartError> {
+        self.check_generation(&document)?;
+        if !document.stands_on_the_same(&self.document) {
+            return Err(StartError::OtherGround);
         }
-        for (entity, _, lanes) in &specs {
-            for (input, lane) in entity.inputs.iter().zip(lanes.iter().cycle()) {
-                backends.log.expect_group(&lane.group, &input.topic);
+        let mut change = Change::default();
+        let mut prepared = Vec::new();
+        for entity in &document.entities {
+            let program = programs.get(&entity.id);
+            match self.entities.iter().find(|running| running.id() == entity.id) {
+                Some(running) if running.is_as(entity, program) => change.kept.push(entity.id.clone()),
+                running => {
+                    let new =
+                        Prepared::new(&document, entity, &programs, &self.backends, self.incarnation)?;
+                    prepared.push(match running {
+                        Some(running) => new.in_place_of(running),
+                        None => new,
+                    });
+                    let list = if running.is_some() { &mut change.restarted } else { &mut change.started };
+                    list.push(entity.id.clone());
+                }
             }
         }
-        let source = Mutex::new(backends.log.source()?);
-        let mut entities = Vec::new();
-        for (document, report, lanes) in specs {
-            let spawn = |spec: LaneSpec| {
-                let name = format!("lane {}", spec.entity.id);
-                std::thread::Builder::new().name(name).spawn(move || lane::run(&spec))
-            };
-            let lanes = lanes.into_iter().map(spawn).collect::<Result<_, _>>()?;
-            entities.push(Running { document, report, lanes });
+        let (kept, mut ending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entities)
+            .into_iter()
+            .partition(|running| change.kept.iter().any(|id| *id == running.id()));
+        self.entities = kept;
+        let gone = ending.iter().map(Running::id).filter(|id| !change.restarted.iter().any(|r| r == id));
+        change.ended = gone.map(str::to_owned).collect();
+        end(&mut ending, deadline);
+        self.late.retain(|running| running.lanes() > 0);
+        change.late = ending.iter().map(Running::lanes).sum();
+        self.late.extend(ending);
+        self.document = document;
+        for entity in prepared {
+            entity.expect_groups(&*self.backends.log);
+            self.entities.push(entity.start()?);
         }
-        Ok(Self { entities, source, stop })
+        let place = |id: &str| self.document.entities.iter().position(|entity| entity.id == id);
+        self.entities.sort_by_key(|running| place(running.id()));
+        Ok(change)
+    }
+
+    /// Refuses a document that is older than what runs, or says something else under the same number.
+    pub(crate) fn check_generation(&self, document: &HostDocument) -> Result<(), StartError> {
+        let (given, running) = (document.generation, self.document.generation);
+        if given < running {
+            return Err(StartError::OldGeneration { given, running });
+        }
+        if given == running && *document != self.document {
+            return Err(StartError::SameGeneration { generation: given });
+        }
+        Ok(())
     }
 
     /// How everything stands now.
@@ -115,103 +199,26 @@ impl Host {
     }
 
     /// Asks every lane to commit and let go; returns when all have, at most after `deadline`.
-    pub fn stop(self, deadline: Duration) -> Result<(), StopError> {
-        self.stop.request();
-        let began = Instant::now();
-        let mut lanes: Vec<_> = self.entities.into_iter().flat_map(|entity| entity.lanes).collect();
-        while !lanes.is_empty() {
-            if began.elapsed() > deadline {
-                return Err(StopError { lanes: lanes.len(), waited: deadline });
-            }
-            let (done, running): (Vec<_>, Vec<_>) = lanes.into_iter().partition(JoinHandle::is_finished);
-            for lane in done {
-                if lane.join().is_err() {
-                    tracing::error!("a lane panicked");
-                }
-            }
-            lanes = running;
-            if !lanes.is_empty() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+    pub fn stop(mut self, deadline: Duration) -> Result<(), StopError> {
+        let mut ending = std::mem::take(&mut self.entities);
+        ending.append(&mut self.late);
+        end(&mut ending, deadline);
+        match ending.iter().map(Running::lanes).sum() {
+            0 => Ok(()),
+            lanes => Err(StopError { lanes, waited: deadline }),
         }
-        Ok(())
     }
 }
 
-impl Running {
-    fn status(&self, source: &dyn Source) -> EntityStatus {
-        let mut status = self.report.snapshot(&self.document.id);
-        for partition in &mut status.partitions {
-            for (input, &committed) in self.document.inputs.iter().zip(&partition.committed) {
-                let tp = TopicPartition { topic: input.topic.clone(), partition: partition.partition };
-                let end = source.bounds(&tp).map_or(committed, |(_, end)| end);
-                partition.lag += end.saturating_sub(committed);
-            }
-            status.lag += partition.lag;
+/// Asks every lane of these entities to end, and waits for them. Entities that did are empty then.
+fn end(entities: &mut [Running], deadline: Duration) {
+    entities.iter().for_each(Running::ask_to_end);
+    let began = Instant::now();
+    loop {
+        let left: usize = entities.iter_mut().map(Running::join_finished).sum();
+        if left == 0 || began.elapsed() > deadline {
+            return;
         }
-        status
+        std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-fn check_topics(entity: &EntityDocument, backends: &Backends) -> Result<(), StartError> {
-    let dead_letters = (entity.on_failure == invoker_core::document::OnFailure::DeadLetter)
-        .then_some(&entity.dead_letter_topic);
-    let inputs = entity.inputs.iter().map(|input| &input.topic);
-    let outputs = entity.outputs.iter().flatten();
-    for topic in inputs.clone().chain(outputs).chain(dead_letters) {
-        if backends.log.topics().describe(topic)?.is_none() {
-            return Err(StartError::NoTopic { entity: entity.id.clone(), topic: topic.clone() });
-        }
-    }
-    for topic in inputs {
-        let found = backends.log.topics().describe(topic)?.map_or(0, |topic| topic.partitions);
-        if let Some(&partition) = entity.partitions.iter().find(|&&partition| partition >= found) {
-            let (entity, topic) = (entity.id.clone(), topic.clone());
-            return Err(StartError::NoPartition { entity, topic, found, partition });
-        }
-    }
-    Ok(())
-}
-
-type EntitySpecs = (Arc<EntityDocument>, Arc<Report>, Vec<LaneSpec>);
-
-/// The lanes of an entity, its partitions dealt out in turn.
-fn lane_specs(
-    document: &HostDocument,
-    entity: &EntityDocument,
-    program: &Arc<dyn Program>,
-    backends: &Backends,
-    incarnation: u64,
-    stop: &Stop,
-) -> Result<EntitySpecs, StartError> {
-    let settings =
-        settings::resolve(&program.description().settings, &entity.settings).map_err(|problems| {
-            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            StartError::Settings { entity: entity.id.clone(), problems: problems.join("; ") }
-        })?;
-    let entity = Arc::new(entity.clone());
-    let report = Arc::new(Report::new(&entity.partitions));
-    let lanes = (entity.lanes.max(1) as usize).min(entity.partitions.len());
-    let spec = |lane: usize| LaneSpec {
-        deployment: document.deployment.clone(),
-        group: names::group(&document.prefix, &document.deployment, &entity.id),
-        transactional_id: names::transactional_id(
-            &document.prefix,
-            &document.deployment,
-            &entity.id,
-            &document.host,
-            incarnation,
-            lane as u32,
-        ),
-        entity: entity.clone(),
-        program: program.clone(),
-        settings: settings.clone(),
-        partitions: entity.partitions.iter().copied().skip(lane).step_by(lanes).collect(),
-        log: backends.log.clone(),
-        state: backends.state.clone(),
-        report: report.clone(),
-        stop: stop.clone(),
-    };
-    let specs = (0..lanes).map(spec).collect();
-    Ok((entity.clone(), report.clone(), specs))
 }

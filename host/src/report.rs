@@ -103,6 +103,22 @@ impl Report {
         Self { partitions: Mutex::new(standings), ..Self::default() }
     }
 
+    /// Takes over the totals of what ran before, at this moment.
+    pub(crate) fn continue_from(&self, earlier: &Self) {
+        let pairs = [
+            (&self.records_in, &earlier.records_in),
+            (&self.records_out, &earlier.records_out),
+            (&self.rejected, &earlier.rejected),
+            (&self.dead_letters, &earlier.dead_letters),
+            (&self.skipped, &earlier.skipped),
+            (&self.retries, &earlier.retries),
+            (&self.commits, &earlier.commits),
+            (&self.recoveries, &earlier.recoveries),
+            (&self.busy_ns, &earlier.busy_ns),
+        ];
+        pairs.iter().for_each(|(counter, earlier)| add(counter, earlier.load(Ordering::Relaxed)));
+    }
+
     fn change(&self, partition: u32, change: impl FnOnce(&mut Standing)) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(standing) = partitions.get_mut(&partition) {

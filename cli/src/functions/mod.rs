@@ -6,6 +6,7 @@ mod project;
 use std::path::{Path, PathBuf};
 
 use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
+use invoker_host::control::refusal;
 
 use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
@@ -59,15 +60,9 @@ pub(crate) fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
     engine.load(&bytes).map_err(|error| refused(&shown, &error))
 }
 
-/// The engine says what, why and what to do in three lines.
 fn refused(path: &str, error: &LoadError) -> Error {
-    let text = error.to_string();
-    let mut lines: Vec<&str> = text.lines().collect();
-    let help = if lines.len() > 2 { lines.pop() } else { None };
-    let why = if lines.len() > 1 { lines.pop() } else { None };
-    let what = format!("function {path:?} cannot be used: {}", lines.join(" "));
-    let help = help.unwrap_or("build it again with the SDK of this version");
-    Error::new(Exit::Function, what, why.unwrap_or_default(), help)
+    let message = refusal(&format!("function {path:?} cannot be used"), error);
+    Error { exit: Exit::Function, problems: vec![message] }
 }
 
 #[cfg(test)]

@@ -116,6 +116,22 @@ pub fn addresses(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
+/// Addresses as they may be shown: users and passwords are left out.
+///
+/// ```
+/// use invoker_core::topology::without_login;
+///
+/// assert_eq!(without_login("redis://me:s3,c@ret@a:1/0,rediss://:p@b:2"), "redis://a:1/0,rediss://b:2");
+/// ```
+pub fn without_login(text: &str) -> String {
+    let mut parts = text.split("://");
+    let scheme = parts.next().unwrap_or_default().to_owned();
+    parts.fold(scheme, |shown, part| {
+        let place = part.rsplit_once('@').map_or(part, |(_, place)| place);
+        format!("{shown}://{place}")
+    })
+}
+
 /// A value in a Secret of the deployment's namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

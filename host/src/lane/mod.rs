@@ -25,6 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use invoker_core::document::{Delivery, EntityDocument};
 use invoker_core::function::SettingValue;
+pub(crate) use invoker_core::message::described;
 use invoker_core::records::RecordBatch;
 
 use crate::log::{self, Log, PollLimit, Source};
@@ -101,17 +102,6 @@ impl Trouble {
             _ => Self::Recover { what, why: described(&error) },
         }
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn described(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Waits between two sessions of a lane.

@@ -15,10 +15,15 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod embedded;
+#[cfg(feature = "kafka")]
+mod kafka;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
+#[cfg(feature = "kafka")]
+pub use kafka::{KafkaLog, KafkaOptions, KafkaSasl, KafkaTls};
 
 use invoker_core::records::{RecordBatch, RecordRef};
 
@@ -117,6 +122,10 @@ pub struct TopicSpec {
     pub retention_ms: Option<u64>,
     /// A partition larger than this may lose its oldest records, bytes; `None` = the log's default.
     pub retention_bytes: Option<u64>,
+    /// Copies that the log keeps; `None` = the log's default. An embedded log has one.
+    pub replication_factor: Option<u16>,
+    /// Further settings as Kafka names them; an embedded log has none of them.
+    pub config: BTreeMap<String, String>,
 }
 
 /// Topics: described and made.

@@ -2,7 +2,7 @@
 //! to be found. A host document is held to the same.
 
 use super::Findings;
-use crate::topology::service::{Kafka, Redis, SecretRef, addresses};
+use crate::topology::service::{Kafka, Redis, SecretRef, addresses, without_login};
 
 /// Most replicas of a change that may be waited for.
 const MAX_REPLICAS: u32 = 10;
@@ -86,7 +86,8 @@ fn redis_addresses(path: &str, url: &str, redis: &Redis, tell: Tell<'_>) {
     for address in addresses(url) {
         if !known.iter().any(|scheme| address.starts_with(scheme)) {
             let why = "the address of Redis begins with redis://, rediss:// (encrypted) or unix://";
-            tell(&here, format!("{address:?} is not an address"), why, "write e.g. redis://redis:6379");
+            let what = format!("{:?} is not an address", without_login(address));
+            tell(&here, what, why, "write e.g. redis://redis:6379");
         } else if redis.tls.is_some() && !address.starts_with("rediss://") {
             let why = "`tls` says whom to trust, and this address asks for no encryption";
             tell(

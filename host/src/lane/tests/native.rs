@@ -239,6 +239,9 @@ impl Bench {
             deployment: "test".to_owned(),
             prefix: "invoker".to_owned(),
             host: "local".to_owned(),
+            kafka: None,
+            redis: None,
+            data: None,
             entities: vec![self.entity.clone()],
         };
         let programs = BTreeMap::from([(self.entity.id.clone(), Arc::new(program) as Arc<dyn Program>)]);

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use invoker_core::message::described;
+
 use super::super::{Committed, Error, TopicPartition};
 use super::frame::Encoded;
 use super::groups::Groups;
@@ -72,7 +74,7 @@ impl Commits {
                 Ok(())
             }
             Err(error) => {
-                let _ = self.broken.set(with_causes(&error));
+                let _ = self.broken.set(described(&error));
                 Err(failed("commit a transaction")(error))
             }
         }
@@ -125,10 +127,6 @@ impl Commits {
             groups.publish(publication.offsets);
         }
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", with_causes(cause)))
 }
 
 /// Which frames are in memory beside the database, oldest first.
