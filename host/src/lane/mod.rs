@@ -51,6 +51,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 const COMMIT_BYTES: usize = 16 << 20;
 /// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
 const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How often an idle lane makes sure that it has nothing to do; found so twice in a row, it starts again.
+const STALL_CHECK_EVERY: Duration = Duration::from_secs(10);
 /// How often an idle lane has expired values removed, and how many it has looked at then.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_ROWS: usize = 10_000;
@@ -130,7 +132,7 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
 
 /// Waits between two sessions of a lane.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = if cfg!(test) { FIRST_WAIT } else { Duration::from_secs(5) };
 
 /// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows while
 /// nothing can be committed.
@@ -181,6 +183,7 @@ struct Session<'a> {
     open_since: Option<Instant>,
     limit: PollLimit,
     swept_at: Instant,
+    stall_checked_at: Instant,
 }
 
 impl Session<'_> {
@@ -229,6 +232,7 @@ impl Session<'_> {
     fn rest(&mut self) -> Result<(), Trouble> {
         self.promote()?;
         self.sweep()?;
+        self.check_for_stall()?;
         let mut renew = false;
         for owned in &mut self.partitions {
             owned.relieve();
@@ -238,6 +242,26 @@ impl Session<'_> {
             }
         }
         if renew { self.commit().map(drop) } else { Ok(()) }
+    }
+
+    /// A source that gives nothing although there is something has stopped working, whatever it says: start again.
+    fn check_for_stall(&mut self) -> Result<(), Trouble> {
+        if self.stall_checked_at.elapsed() < STALL_CHECK_EVERY {
+            return Ok(());
+        }
+        self.stall_checked_at = Instant::now();
+        for owned in self.partitions.iter_mut().filter(|owned| owned.runs() && owned.retry.is_none()) {
+            let stood = std::mem::replace(&mut owned.idle_at, owned.next.clone());
+            for (input, (&slot, next)) in owned.slots.iter().zip(&owned.next).enumerate() {
+                let of = take::input_partition(&self.spec.entity.inputs, input, owned.partition);
+                let (_, end) = self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
+                if stood.get(input) == Some(next) && self.source.position(slot) < end {
+                    let why = format!("{}[{}] stands at {next} of {end}", of.topic, of.partition);
+                    return Err(Trouble::recover("read input, which gives nothing", why));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Has the store remove values that expired long ago, a few at a time, while there is nothing else to do.

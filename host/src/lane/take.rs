@@ -47,6 +47,7 @@ impl<'a> Session<'a> {
             budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
             swept_at: Instant::now(),
+            stall_checked_at: Instant::now(),
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
         session.take(&partitions)?;
@@ -164,6 +165,7 @@ impl<'a> Session<'a> {
             touched: false,
             unpromoted: false,
             unsaved,
+            idle_at: Vec::new(),
             processor: None,
             retry: None,
             stopped: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use invoker_core::records::{RecordBatch, RecordRef};
 
 use super::controls::Control;
-use super::schedule::{Fate, HostId, Request, Schedule};
+use super::schedule::{Fate, HostId, Request, Schedule, die_of};
 use crate::log::{
     self, Commit, Committed, Log, PollLimit, Producer, Slot, Source, TopicHandle, TopicPartition, Topics,
 };
@@ -111,10 +111,10 @@ impl Source for SimSource {
         _: Duration,
         batch: &mut RecordBatch,
     ) -> Result<Option<Slot>, log::Error> {
-        let Self { inner, log } = self;
-        let polled = log.exchange("poll", || inner.poll(limit, Duration::ZERO, batch), || None);
+        let fate = self.log.schedule.turn(self.log.host, "poll");
+        die_of(fate);
         // A fetch that is lost is fetched again, and nobody hears of it.
-        polled.or_else(|error| if matches!(error, log::Error::TimedOut { .. }) { Ok(None) } else { Err(error) })
+        if fate == Fate::Fine { self.inner.poll(limit, Duration::ZERO, batch) } else { Ok(None) }
     }
 
     fn position(&self, slot: Slot) -> u64 {
@@ -131,12 +131,12 @@ impl Source for SimSource {
 
     fn committed(&self, group: &str, partition: &TopicPartition) -> Result<Option<Committed>, log::Error> {
         let committed =
-            self.log.exchange("read a committed position", || self.inner.committed(group, partition), || None);
+            self.log.exchange("read a committed position", || self.inner.committed(group, partition), || None)?;
         let unfenced = std::mem::take(&mut *self.log.unfenced.lock().unwrap());
         if !unfenced.is_empty() {
             self.log.exchange("fence", || self.log.log.fence(&unfenced), || None)?;
         }
-        committed
+        Ok(committed)
     }
 }
 
@@ -144,6 +144,15 @@ struct SimProducer {
     /// Gone with a request that is on its way: whoever sent one without an answer must not use the producer again.
     inner: Option<Box<dyn Producer>>,
     log: SimLog,
+}
+
+impl Drop for SimProducer {
+    /// What a host leaves open when it dies stays open.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::mem::forget(self.inner.take());
+        }
+    }
 }
 
 impl SimProducer {
@@ -201,12 +210,14 @@ impl Producer for SimProducer {
         let answer = match fate {
             Fate::Fine | Fate::AnswerLost => inner.as_mut().map_or(Commit::Fenced, |inner| inner.commit()),
             Fate::Late | Fate::CrashLate => {
-                log.schedule.send(Self::take(inner, |producer| drop(producer.commit())));
+                log.schedule.send(Self::take(inner, |producer| {
+                    producer.commit();
+                }));
                 Commit::Unknown
             }
             Fate::RequestLost | Fate::Crash => Commit::Unknown,
         };
-        log.schedule.die_of(fate);
+        die_of(fate);
         match fate {
             Fate::Fine => answer,
             _ if log.control == Control::UnknownIsCommitted => Commit::Committed,

@@ -31,6 +31,13 @@ pub(super) const FAULTS: [Fate; 5] =
 /// What unwinds the thread of a host that dies.
 pub(super) struct Crashed;
 
+/// Unwinds the thread of a host that dies.
+pub(super) fn die_of(fate: Fate) {
+    if matches!(fate, Fate::Crash | Fate::CrashLate) {
+        resume_unwind(Box::new(Crashed));
+    }
+}
+
 /// A request on its way that nobody waits for.
 pub(super) type Request = Box<dyn FnOnce() + Send>;
 
@@ -87,20 +94,26 @@ impl Schedule {
         lost: impl Fn() -> E,
         late: impl FnOnce() -> Option<Request>,
     ) -> Result<T, E> {
-        match self.turn(host, what) {
-            Fate::Fine => call(),
-            Fate::RequestLost => Err(lost()),
-            Fate::AnswerLost => call().and_then(|_| Err(lost())),
-            Fate::Late => {
-                self.0.0.lock().unwrap().late.extend(late());
-                Err(lost())
+        let fate = self.turn(host, what);
+        let answer = match fate {
+            Fate::Fine | Fate::AnswerLost => Some(call()),
+            Fate::Late | Fate::CrashLate => {
+                self.send(late());
+                None
             }
-            Fate::Crash => resume_unwind(Box::new(Crashed)),
-            Fate::CrashLate => {
-                self.0.0.lock().unwrap().late.extend(late());
-                resume_unwind(Box::new(Crashed))
-            }
+            Fate::RequestLost | Fate::Crash => None,
+        };
+        die_of(fate);
+        match (fate, answer) {
+            (Fate::Fine, Some(answer)) => answer,
+            (_, Some(Err(error))) => Err(error),
+            _ => Err(lost()),
         }
+    }
+
+    /// A request is on its way, and nobody waits for its answer.
+    pub(super) fn send(&self, request: Option<Request>) {
+        self.0.0.lock().unwrap().late.extend(request);
     }
 
     /// Waits until every host is before an exchange or has ended; the former, with what they are about to do.
