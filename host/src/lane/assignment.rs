@@ -83,8 +83,12 @@ impl Session<'_> {
     /// Does what the lane was told since the last time.
     pub(super) fn obey(&mut self, commands: &Receiver<Command>) -> Result<(), Trouble> {
         while let Ok(Command::Assign { partitions, done }) = commands.try_recv() {
-            let gone: Vec<u32> =
-                self.partitions.iter().map(|owned| owned.partition).filter(|p| !partitions.contains(p)).collect();
+            let gone: Vec<u32> = self
+                .partitions
+                .iter()
+                .map(|owned| owned.partition)
+                .filter(|p| !partitions.contains(p))
+                .collect();
             if !gone.is_empty() {
                 self.let_go(&gone)?;
                 gone.iter().for_each(|&partition| self.spec.report.forget(partition));
@@ -103,7 +107,10 @@ impl Session<'_> {
         let owner = self.spec.state.owner(&self.spec.scope(partition));
         let owner = owner.map_err(Trouble::state("look at the owner of a partition"))?;
         if !self.assignment.claims.get(&partition).is_some_and(|claim| claim.is_over(owner)) {
-            return Err(Trouble::recover("keep a partition", "the store does not know this lane as its owner"));
+            return Err(Trouble::recover(
+                "keep a partition",
+                "the store does not know this lane as its owner",
+            ));
         }
         self.lose(partition);
         Ok(())
@@ -137,7 +144,11 @@ mod tests {
     fn a_partition_never_owned_is_taken_from_anybody() {
         let mut assignment = Assignment::new(&[3]);
         let nonce = assignment.nonce_for(3, token(7, 1)).unwrap();
-        assert_eq!(assignment.nonce_for(3, token(8, 2)), Some(nonce), "a take without an answer is sent again");
+        assert_eq!(
+            assignment.nonce_for(3, token(8, 2)),
+            Some(nonce),
+            "a take without an answer is sent again"
+        );
     }
 
     #[test]

@@ -148,6 +148,7 @@ impl Session<'_> {
                     changes: owned.view.as_ref().map_or(&none, |view| view.cache().changes()),
                     committed: owned.committed,
                     previous: owned.committed,
+                    promoted: !owned.unpromoted,
                 })
             })
             .collect();

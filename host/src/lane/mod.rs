@@ -254,7 +254,8 @@ impl Session<'_> {
             let stood = std::mem::replace(&mut owned.idle_at, owned.next.clone());
             for (input, (&slot, next)) in owned.slots.iter().zip(&owned.next).enumerate() {
                 let of = take::input_partition(&self.spec.entity.inputs, input, owned.partition);
-                let (_, end) = self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
+                let (_, end) =
+                    self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
                 if stood.get(input) == Some(next) && self.source.position(slot) < end {
                     let why = format!("{}[{}] stands at {next} of {end}", of.topic, of.partition);
                     return Err(Trouble::recover("read input, which gives nothing", why));

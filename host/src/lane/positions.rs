@@ -42,7 +42,11 @@ fn start_position(
 }
 
 /// Whether this function may read the state that is there; if so the versions it writes are noted.
-pub(super) fn check_meta(spec: &LaneSpec, scope: &Scope, token: Token) -> Result<Result<(), String>, Trouble> {
+pub(super) fn check_meta(
+    spec: &LaneSpec,
+    scope: &Scope,
+    token: Token,
+) -> Result<Result<(), String>, Trouble> {
     let failed = || Trouble::state("read what is known of the state");
     let states = &spec.program.description().states;
     if states.is_empty() {

@@ -25,7 +25,11 @@ pub(super) fn committed_id(committed: &[Option<Committed>]) -> Option<CommitId> 
     ids.all(|id| id == Some(first)).then_some(first)
 }
 
-pub(super) fn standing(delivery: Delivery, committed: &[Option<Committed>], applied: Option<&Applied>) -> Standing {
+pub(super) fn standing(
+    delivery: Delivery,
+    committed: &[Option<Committed>],
+    applied: Option<&Applied>,
+) -> Standing {
     let any = committed.iter().any(Option::is_some);
     let id = committed_id(committed);
     match (delivery, id, applied) {

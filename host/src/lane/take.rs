@@ -102,27 +102,25 @@ impl<'a> Session<'a> {
             refuse(spec, partition, error);
             return Ok(());
         }
-        let positions = match (
-            standing(spec.entity.delivery, &committed, applied.as_ref()),
-            spec.entity.on_state_loss,
-        ) {
-            (Standing::Lost, OnStateLoss::Fail) => {
-                refuse(spec, partition, lost_text(&committed, applied.as_ref()));
-                return Ok(());
-            }
-            (Standing::Lost, OnStateLoss::Rewind) => {
-                tracing::warn!(
-                    entity = spec.entity.id,
-                    partition,
-                    "state lost: going back to where the state stands"
-                );
-                let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
-                positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
-            }
-            _ => positions(spec, self.source.as_ref(), partition, |input| {
-                committed.get(input).and_then(Option::as_ref).map(|committed| committed.offset)
-            })?,
-        };
+        let positions =
+            match (standing(spec.entity.delivery, &committed, applied.as_ref()), spec.entity.on_state_loss) {
+                (Standing::Lost, OnStateLoss::Fail) => {
+                    refuse(spec, partition, lost_text(&committed, applied.as_ref()));
+                    return Ok(());
+                }
+                (Standing::Lost, OnStateLoss::Rewind) => {
+                    tracing::warn!(
+                        entity = spec.entity.id,
+                        partition,
+                        "state lost: going back to where the state stands"
+                    );
+                    let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
+                    positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
+                }
+                _ => positions(spec, self.source.as_ref(), partition, |input| {
+                    committed.get(input).and_then(Option::as_ref).map(|committed| committed.offset)
+                })?,
+            };
         let unsaved = committed.iter().any(Option::is_none);
         self.read(scope, token, positions, applied, unsaved)
     }

@@ -146,6 +146,7 @@ fn stop_halts_in_front_of_the_record_and_only_its_partition() {
             })
         };
         wait(|| stopped().is_some_and(|(committed, _)| committed == 2));
+        wait(|| bench.outputs().contains_key("b"));
         let (_, error) = stopped().unwrap();
         assert!(error.starts_with("in[1] offset 2, key Some(\"a\"): "), "{error}");
         host.stop(Duration::from_secs(10)).unwrap();

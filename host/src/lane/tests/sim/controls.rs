@@ -18,6 +18,8 @@ pub(super) enum Control {
     NoOwnerCheck,
     /// `stage` does not look whether the state stands at the last commit.
     NoChainCheck,
+    /// `stage` promotes once more what the store had said to be promoted.
+    PromotedAgain,
     /// `finish` promotes everything that is pending.
     FinishPromotesAll,
     /// `finish` drops everything that is pending.
@@ -29,13 +31,14 @@ pub(super) enum Control {
 }
 
 /// All that break something.
-pub(super) const BROKEN: [Control; 10] = [
+pub(super) const BROKEN: [Control; 11] = [
     Control::NoFence,
     Control::FenceAfterRead,
     Control::FenceLastOnly,
     Control::UnknownIsCommitted,
     Control::NoOwnerCheck,
     Control::NoChainCheck,
+    Control::PromotedAgain,
     Control::FinishPromotesAll,
     Control::FinishDropsAll,
     Control::StageAfterCommit,

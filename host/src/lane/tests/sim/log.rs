@@ -130,8 +130,11 @@ impl Source for SimSource {
     }
 
     fn committed(&self, group: &str, partition: &TopicPartition) -> Result<Option<Committed>, log::Error> {
-        let committed =
-            self.log.exchange("read a committed position", || self.inner.committed(group, partition), || None)?;
+        let committed = self.log.exchange(
+            "read a committed position",
+            || self.inner.committed(group, partition),
+            || None,
+        )?;
         let unfenced = std::mem::take(&mut *self.log.unfenced.lock().unwrap());
         if !unfenced.is_empty() {
             self.log.exchange("fence", || self.log.log.fence(&unfenced), || None)?;

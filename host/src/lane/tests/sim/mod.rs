@@ -157,7 +157,9 @@ fn a_store_that_went_back_is_noticed() {
             let result = world.settle(moment, &mut rng);
             match (policy, &result) {
                 (OnStateLoss::Fail, Err(violation)) if violation.contains("disagree") => noticed += 1,
-                (OnStateLoss::Fail, _) => assert_eq!(result.and_then(|()| world.check()), Ok(()), "seed {seed}"),
+                (OnStateLoss::Fail, _) => {
+                    assert_eq!(result.and_then(|()| world.check()), Ok(()), "seed {seed}")
+                }
                 _ => assert_eq!(result.and_then(|()| world.check_state()), Ok(()), "seed {seed}"),
             }
             world.end();
@@ -174,7 +176,7 @@ fn every_rule_is_needed() {
         .filter(|&control| {
             (0..800).all(|seed| {
                 let weather = match control {
-                    Control::NoChainCheck => ROLLBACK,
+                    Control::NoChainCheck | Control::PromotedAgain => ROLLBACK,
                     Control::FenceLastOnly => HAIL,
                     _ => UNREST,
                 };

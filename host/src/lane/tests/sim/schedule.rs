@@ -76,9 +76,8 @@ impl Schedule {
         let mut inner = inner.lock().unwrap();
         inner.hosts.insert(host, (Phase::Waits, what));
         changed.notify_all();
-        let mut inner = changed
-            .wait_while(inner, |inner| inner.turn.is_none_or(|(chosen, _)| chosen != host))
-            .unwrap();
+        let mut inner =
+            changed.wait_while(inner, |inner| inner.turn.is_none_or(|(chosen, _)| chosen != host)).unwrap();
         let (_, fate) = inner.turn.take().unwrap();
         inner.hosts.insert(host, (Phase::Runs, what));
         fate

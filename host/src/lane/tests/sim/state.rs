@@ -65,6 +65,7 @@ pub(super) struct OwnedStage {
     changes: Changes,
     committed: Option<CommitId>,
     previous: Option<CommitId>,
+    promoted: bool,
 }
 
 impl OwnedStage {
@@ -77,6 +78,7 @@ impl OwnedStage {
             changes: stage.changes.clone(),
             committed: stage.committed,
             previous: stage.previous,
+            promoted: stage.promoted,
         }
     }
 
@@ -100,6 +102,7 @@ impl OwnedStage {
             changes: &self.changes,
             committed: self.committed,
             previous: self.previous,
+            promoted: self.promoted,
         }
     }
 }
@@ -143,6 +146,9 @@ impl SimState {
                     (stage.committed, stage.previous) = (Some(applied), Some(applied));
                 }
             }
+        }
+        if self.control == Control::PromotedAgain {
+            stage.promoted = false;
         }
         if self.control == Control::StageForgetsPending
             && let Some(applied) = applied(&self.shared.store(), &stage.scope)
@@ -251,6 +257,7 @@ impl StateStore for SimState {
             changes: apply.changes.clone(),
             committed: apply.base,
             previous: apply.base,
+            promoted: true,
         };
         let applies: Vec<_> = applies.iter().map(own).collect();
         self.exchange("apply", move |store| {

@@ -149,7 +149,8 @@ impl World {
 
     /// Hosts that can go on at this step, with what they are about to do.
     pub(super) fn ready(&self, step: usize) -> Vec<(HostId, &'static str)> {
-        let thawed = |(host, _): &(HostId, _)| self.hosts.get(*host).is_some_and(|host| host.frozen_until <= step);
+        let thawed =
+            |(host, _): &(HostId, _)| self.hosts.get(*host).is_some_and(|host| host.frozen_until <= step);
         self.schedule.waiting().into_iter().filter(thawed).collect()
     }
 
@@ -204,7 +205,7 @@ impl World {
         self.start(&PARTITIONS);
         while !(self.is_drained() && self.schedule.late() == 0) {
             step += 1;
-            if (step - calm) % PATIENCE == 0 {
+            if (step - calm).is_multiple_of(PATIENCE) {
                 if step - calm > PATIENCE * HELPERS {
                     return Err(format!("stuck: {:?}", self.ready(step)));
                 }
@@ -338,7 +339,7 @@ pub(super) fn random_run(
     weather: Weather,
 ) -> Result<(), Violation> {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let mut world = World::new(delivery, control, 1 + (seed % 3 == 0) as usize);
+    let mut world = World::new(delivery, control, 1 + usize::from(seed.is_multiple_of(3)));
     // A store that went back may have forgotten whom to fence.
     world.times_out = weather.goes_back;
     world.start(&PARTITIONS);
@@ -394,7 +395,10 @@ fn change(world: &mut World, step: usize, rng: &mut SmallRng) {
     let some = [&PARTITIONS[..], &PARTITIONS[..1], &PARTITIONS[1..], &[]][rng.random_range(0..4)];
     // Where it hurts most: a host in the middle of a commit.
     let commits = |host: &&HostId| {
-        world.ready(usize::MAX).iter().any(|(ready, what)| ready == *host && ["stage", "commit"].contains(what))
+        world
+            .ready(usize::MAX)
+            .iter()
+            .any(|(ready, what)| ready == *host && ["stage", "commit"].contains(what))
     };
     let any = alive.get(rng.random_range(0..alive.len().max(1)));
     let host = alive.iter().find(commits).or(any).copied();
