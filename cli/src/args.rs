@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use invoker_core::topology::{addresses, is_kafka_address, is_redis_address};
 
 use crate::records::{InputFormat, OutputFormat};
+
+pub use invoker_host::command::HostArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    internal error
   2    command line not understood
-  3    topology not valid
+  3    topology or host document not valid
   4    function refused
   5    input or output file
   6    data directory
   7    a partition stopped
+  8    Kafka or Redis
   130  interrupted before the end";
 
 /// Functions on streams: WebAssembly components between topics, with state, exactly once
@@ -44,6 +48,8 @@ pub enum Format {
 pub enum Verb {
     /// Run a topology in this process, with nothing to install
     Run(RunArgs),
+    /// Run what a host document says, as a pod does
+    Host(HostArgs),
     /// Show what a component declares, or how a topology fits together
     Inspect(InspectArgs),
     /// List the topics of a data directory
@@ -74,6 +80,11 @@ With --data a run goes on where the one before ended: files from the byte after 
 from where they were written to. What `-` reads has no position: if a run is killed, what is piped in again
 comes twice. What `-` writes cannot be taken back: its tail may come again.
 
+With --kafka or --redis, or --services for those of the topology, records and state are there and outlive the run:
+the next one goes on where it ended, and so does a host of the same deployment. Positions of files and outputs are
+kept in Kafka with the records, for as long as it keeps those of groups (offsets.retention.minutes, 7 days by
+default, after the last run). Where one of the two is embedded, --data keeps it.
+
 Without --follow the run ends when every input is at its end and everything is processed. Ctrl-C finishes what was
 read and ends; a second one quits at once. Messages go to standard error, records to standard output.";
 
@@ -91,13 +102,15 @@ pub struct RunArgs {
     /// Keep topics, positions and state in this directory. Without it they are in memory
     #[arg(long, short, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub services: ServiceArgs,
     /// What is sure to be kept: every commit, or every commit unless the machine itself fails
     #[arg(long, value_enum, default_value_t = Durability::Commit, requires = "data")]
     pub durability: Durability,
     /// Go on when the inputs are at their end, and read what is added to them
     #[arg(long, short)]
     pub follow: bool,
-    /// Secrets that settings refer to: a folder with a file NAME/KEY for each
+    /// Secrets that settings and services refer to: a folder with a file NAME/KEY for each
     #[arg(long, value_name = "FOLDER")]
     pub secrets: Option<PathBuf>,
     /// What a line of every input is; by default the name of the file says it
@@ -106,6 +119,30 @@ pub struct RunArgs {
     /// What a record of every output looks like; by default json for .jsonl and .ndjson files, else value
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub output_records: Option<OutputFormat>,
+}
+
+/// Which services to use instead of what is embedded.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServiceArgs {
+    /// Kafka, for the records: its address, in place of the topology's
+    #[arg(long, value_name = "HOST:PORT", value_parser = kafka_address)]
+    pub kafka: Option<String>,
+    /// Redis, for the state: its address, in place of the topology's
+    #[arg(long, value_name = "URL", value_parser = redis_address)]
+    pub redis: Option<String>,
+    /// Use the Kafka and Redis that the topology names, with their logins and properties
+    #[arg(long)]
+    pub services: bool,
+}
+
+fn kafka_address(text: &str) -> Result<String, String> {
+    let all = addresses(text).all(is_kafka_address);
+    all.then(|| text.to_owned()).ok_or_else(|| "it is host:port, several with commas between".to_owned())
+}
+
+fn redis_address(text: &str) -> Result<String, String> {
+    let all = addresses(text).all(is_redis_address);
+    all.then(|| text.to_owned()).ok_or_else(|| "it begins with redis://, rediss:// or unix://".to_owned())
 }
 
 /// What survives what.

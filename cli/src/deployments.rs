@@ -62,6 +62,9 @@ mod tests {
             deployment: "default.words".to_owned(),
             prefix: "invoker".to_owned(),
             host: "local".to_owned(),
+            kafka: None,
+            redis: None,
+            data: None,
             entities: Vec::new(),
         };
         let deployment = Deployment { document, states: BTreeMap::new() };

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use invoker_host::control;
-use invoker_host::services::ServiceError;
 use serde_json::json;
 
 pub use invoker_core::exit::Exit;
@@ -56,12 +55,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<ServiceError> for Error {
-    fn from(error: ServiceError) -> Self {
-        control::Error::from(error).into()
-    }
-}
 
 impl From<control::Error> for Error {
     fn from(error: control::Error) -> Self {

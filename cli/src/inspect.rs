@@ -8,12 +8,13 @@ use invoker_core::function::{Port, SettingSpec, SettingValue, StateKind, StateSp
 use invoker_engine::Function;
 use serde_json::{Value, json};
 
-use crate::args::InspectArgs;
+use crate::args::{InspectArgs, ServiceArgs};
 use crate::environment::Environment;
 use crate::error::{Error, Exit};
 use crate::functions;
 use crate::plan::{self, Loaded, Plan};
 use crate::print::Printer;
+use crate::services::Chosen;
 
 /// Shows a `.wasm` file, a function project or a topology.
 pub(crate) fn inspect(
@@ -29,7 +30,9 @@ pub(crate) fn inspect(
     let is_yaml = |path: &Path| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let is_topology = if metadata.is_dir() { path.join(plan::FILE).is_file() } else { is_yaml(path) };
     if is_topology {
-        return topology(&Loaded::read(path, environment)?.plan(BTreeMap::new())?, printer);
+        let loaded = Loaded::read(path, environment)?;
+        let on = Chosen::new(&ServiceArgs::default(), loaded.resource(), None)?;
+        return topology(&loaded.plan(BTreeMap::new(), &on)?, printer);
     }
     let absolute: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let component = functions::locate(&absolute.to_string_lossy(), Path::new(""), environment)?;

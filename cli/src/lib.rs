@@ -15,6 +15,7 @@ mod print;
 mod reader;
 pub mod records;
 pub mod run;
+mod services;
 mod state;
 mod tail;
 mod topics;
@@ -25,6 +26,7 @@ use args::{Cli, DlqVerb, StateVerb, Verb};
 use data::Data;
 use environment::Environment;
 use error::Error;
+use invoker_host::control;
 use print::Printer;
 use run::Screen;
 
@@ -35,6 +37,7 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
     let out = &mut printer;
     match cli.verb {
         Verb::Run(args) => return run::run(&args, format, environment, screen),
+        Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
         Verb::Topics(args) => topics::list(&*open(&args.data)?.log, out)?,
         Verb::Tail(args) => tail::tail(&*open(&args.data.data)?.log, &args, out)?,
@@ -62,6 +65,13 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         }
     }
     printer.finish()
+}
+
+/// Runs a host until a signal ends it.
+fn host(args: &args::HostArgs, environment: &Environment) -> Result<(), Error> {
+    let stop = control::stop_on_signals()
+        .map_err(|error| Error::internal("cannot listen to signals", error))?;
+    Ok(control::run(args.options(environment.code_cache.clone()), &stop)?)
 }
 
 fn open(dir: &Path) -> Result<Data, Error> {

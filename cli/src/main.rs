@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use invoker::args::{Cli, Format};
+use invoker::args::{Cli, Format, Verb};
 use invoker::dispatch;
 use invoker::environment::Environment;
 use invoker::error::{Error, Exit};
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     };
     let screen = if cli.output_format == Format::Json { Screen::for_scripts() } else { Screen::default() };
     let (format, verbose) = (cli.output_format, cli.verbose);
-    log_to(&screen, verbose);
+    log_to(&screen, verbose, matches!(cli.verb, Verb::Host(_)));
     quiet_panics(&screen, verbose);
     match dispatch(cli, &Environment::read(), &screen) {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,13 +37,18 @@ fn fail(screen: &Screen, error: &Error, format: Format) -> ExitCode {
     ExitCode::from(error.exit.code())
 }
 
-/// Log lines on standard error: what needs attention, and what functions say. With --verbose everything of ours.
-fn log_to(screen: &Screen, verbose: bool) {
-    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
+/// Log lines on standard error: what needs attention, and what functions say. With --verbose everything of ours. A host
+/// has nothing but its log, which says when and what it does.
+fn log_to(screen: &Screen, verbose: bool, is_host: bool) {
+    let level = match (verbose, is_host) {
+        (true, _) => LevelFilter::DEBUG,
+        (false, true) => LevelFilter::INFO,
+        (false, false) => LevelFilter::WARN,
+    };
     let function = if verbose { LevelFilter::TRACE } else { LevelFilter::INFO };
     let targets = Targets::new().with_default(level).with_target("function", function);
     let lines = fmt::layer().with_ansi(false).with_writer(screen.clone());
-    let lines = if verbose { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
+    let lines = if verbose || is_host { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
     tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }
 

@@ -10,17 +10,21 @@ use std::sync::Arc;
 use invoker_core::document::HostDocument;
 use invoker_core::names;
 use invoker_core::plan::{self, Local, NewTopic};
-use invoker_core::topology::{self, Document, Functions, Outside, Problems, Unavailable};
+use invoker_core::topology::{
+    self, Document, Functions, Ground, InvokerDeployment, Outside, Problems, Unavailable,
+};
 use invoker_engine::Function;
 use invoker_host::StartError;
 use invoker_host::log::{Log, TopicPartition, TopicSpec};
 use invoker_host::program::Program;
+use invoker_host::secrets::Secrets;
 
 use crate::data::log_failed;
 use crate::deployments::Deployment;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Problem, chain};
 use crate::functions;
+use crate::services::Chosen;
 
 /// The name of the file in a folder that is given as a topology.
 pub(crate) const FILE: &str = "topology.yaml";
@@ -93,19 +97,42 @@ impl Loaded {
     pub(crate) fn plan_run(
         self,
         log: &dyn Log,
+        on: &Chosen,
         inputs: BTreeSet<String>,
         outputs: BTreeSet<String>,
     ) -> Result<Plan, Error> {
-        let (partitions, existing) = existing(log)?;
+        let (partitions, existing) = existing(log, &self.all_topics())?;
         let outside = Outside { inputs, outputs, existing };
-        topology::check(&self.document, Some(&outside)).map_err(|problems| invalid(&problems))?;
-        self.plan(partitions)
+        // In Kafka anybody may write or read a topic.
+        let outside = (!on.ground.on_kafka).then_some(&outside);
+        topology::check(&self.document, outside).map_err(|problems| invalid(&problems))?;
+        self.plan(partitions, on)
+    }
+
+    /// The topology itself.
+    pub(crate) fn resource(&self) -> &InvokerDeployment {
+        self.document.resource()
+    }
+
+    /// The topics that entities read or write, dead letters too.
+    fn all_topics(&self) -> BTreeSet<String> {
+        let id = self.document.resource().id();
+        let entities = &self.document.resource().spec.stateful_entities;
+        let dead_letters = entities.iter().map(|entity| names::dead_letter_topic(&id, entity.id()));
+        self.topics().into_iter().map(str::to_owned).chain(dead_letters).collect()
     }
 
     /// Plans the topology onto this machine; `existing` are the topics that are there, with their partitions.
-    pub(crate) fn plan(self, existing: BTreeMap<String, u32>) -> Result<Plan, Error> {
+    pub(crate) fn plan(self, existing: BTreeMap<String, u32>, on: &Chosen) -> Result<Plan, Error> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let local = Local { cores, existing: existing.clone(), ..Local::default() };
+        let local = Local {
+            cores,
+            existing: existing.clone(),
+            kafka: on.services.kafka.clone(),
+            redis: on.services.redis.clone(),
+            free_topics: !on.ground.on_kafka,
+            ..Local::default()
+        };
         let described =
             |(name, function): (&String, &Function)| (name.clone(), Ok(Arc::clone(function.description())));
         let described: Functions = self.functions.iter().map(described).collect();
@@ -119,7 +146,7 @@ impl Loaded {
             functions: by_id.collect(),
             topics,
             create: planned.create,
-            notes: notes(&self.document),
+            notes: notes(&self.document, on.ground),
             document: planned.document,
         })
     }
@@ -135,6 +162,8 @@ impl Plan {
                 partitions: topic.partitions,
                 retention_ms: number("retention.ms"),
                 retention_bytes: number("retention.bytes"),
+                replication_factor: topic.replication_factor,
+                config: topic.config.clone(),
             };
             log.topics()
                 .create(&spec)
@@ -166,11 +195,11 @@ impl Plan {
     }
 
     /// The document with its secrets, for the host alone.
-    pub(crate) fn revealed(&self, folder: Option<&Path>) -> Result<HostDocument, Error> {
+    pub(crate) fn revealed(&self, secrets: &Secrets) -> Result<HostDocument, Error> {
         let mut document = self.document.clone();
         for entity in &mut document.entities {
             if let Some(function) = self.functions.get(&entity.id) {
-                entity.settings = secrets::reveal(&entity.id, &entity.settings, function, folder)?;
+                entity.settings = secrets::reveal(&entity.id, &entity.settings, function, secrets)?;
             }
         }
         Ok(document)
@@ -236,48 +265,47 @@ fn unavailable(error: Error) -> Unavailable {
     Unavailable { what, why, help }
 }
 
-/// Partitions of the topics of a log, and which of them hold records.
-fn existing(log: &dyn Log) -> Result<(BTreeMap<String, u32>, BTreeSet<String>), Error> {
-    let failed = |error| log_failed("cannot list topics", &error);
+/// Partitions of those of these topics that exist, and which of them hold records.
+fn existing(
+    log: &dyn Log,
+    topics: &BTreeSet<String>,
+) -> Result<(BTreeMap<String, u32>, BTreeSet<String>), Error> {
     let (mut partitions, mut filled) = (BTreeMap::new(), BTreeSet::new());
-    let source = log.source().map_err(failed)?;
-    for topic in log.topics().list().map_err(failed)? {
+    let source = log.source().map_err(|error| log_failed("cannot read the log", &error))?;
+    for name in topics {
+        let failed = |error| log_failed(&format!("cannot look at topic {name:?}"), &error);
+        let Some(topic) = log.topics().describe(name).map_err(failed)? else { continue };
         for partition in 0..topic.partitions {
-            let place = TopicPartition { topic: topic.name.clone(), partition };
+            let place = TopicPartition { topic: name.clone(), partition };
             if source.bounds(&place).map_err(failed)?.1 > 0 {
-                filled.insert(topic.name.clone());
+                filled.insert(name.clone());
                 break;
             }
         }
-        partitions.insert(topic.name, topic.partitions);
+        partitions.insert(name.clone(), topic.partitions);
     }
     Ok((partitions, filled))
 }
 
-fn notes(document: &Document) -> Vec<String> {
-    let ignored = topology::without_local_meaning(document.resource());
-    let text = match ignored.as_slice() {
-        [] => return Vec::new(),
-        [one] => format!("{one} means nothing on one machine and is ignored"),
-        several => format!("{} mean nothing on one machine and are ignored", several.join(", ")),
-    };
-    vec![text]
+fn notes(document: &Document, ground: Ground) -> Vec<String> {
+    let ignored = topology::without_local_meaning(document.resource(), ground);
+    let unused = topology::unused_services(document.resource(), ground);
+    let mut notes = Vec::new();
+    match ignored.as_slice() {
+        [] => {}
+        [one] => notes.push(format!("{one} means nothing on one machine and is ignored")),
+        several => {
+            notes.push(format!("{} mean nothing on one machine and are ignored", several.join(", ")));
+        }
+    }
+    if !unused.is_empty() {
+        let (names, verb) = (unused.join(", "), if unused.len() == 1 { "is" } else { "are" });
+        notes.push(format!("{names} {verb} not used: --services runs on what the topology names"));
+    }
+    notes
 }
 
-/// Problems of a topology in the words of the command: the place stands in front of what is wrong.
+/// Problems of a topology in the words of the command.
 fn invalid(problems: &Problems) -> Error {
-    let problems = problems.0.iter().map(|problem| {
-        let mut what = problem.source.clone();
-        if let Some(at) = problem.at {
-            what.push_str(&format!(":{}:{}", at.line, at.column));
-        }
-        for part in [&problem.path, &problem.what] {
-            if !what.is_empty() && !part.is_empty() {
-                what.push_str(": ");
-            }
-            what.push_str(part);
-        }
-        Problem { what, why: problem.why.clone(), help: problem.help.clone() }
-    });
-    Error { exit: Exit::Topology, problems: problems.collect() }
+    Error { exit: Exit::Topology, problems: problems.0.iter().map(Problem::from).collect() }
 }

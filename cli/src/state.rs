@@ -7,8 +7,9 @@ use invoker_host::state::{Read, Scan, Scope, StateKind, StateStore};
 use serde_json::{Map, Value};
 
 use crate::args::{StateAt, StateGetArgs, StateScanArgs};
+use crate::data::state_failed;
 use crate::deployments::Deployment;
-use crate::error::{Error, Exit, chain};
+use crate::error::{Error, Exit};
 use crate::print::Printer;
 use crate::records::bytes_field;
 use crate::tail::shown;
@@ -227,10 +228,5 @@ fn has(names: &[&str]) -> String {
 }
 
 fn failed(error: &invoker_host::state::Error) -> Error {
-    Error::new(
-        Exit::Data,
-        "cannot read the state",
-        chain(error),
-        "check the data directory and the disk it is on",
-    )
+    state_failed("cannot read the state", error)
 }

@@ -1,8 +1,10 @@
 //! Runs a host document: one set of lanes per entity, on the backends that were picked. Takes up a changed document
-//! while it runs: entities that changed are ended and started, all others keep running. Knows no file and no signal.
+//! while it runs: entities that changed are ended and started, partitions that come or go are taken or let go of, all
+//! else keeps running. Knows no file and no signal.
 
 mod check;
-mod running;
+mod deal;
+mod entity;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +17,7 @@ use crate::log::{self, Log, Source};
 use crate::program::Program;
 use crate::report::HostStatus;
 use crate::state::StateStore;
-use running::{Prepared, Running};
+use entity::{Prepared, Running};
 
 /// What the lanes stand on.
 #[derive(Clone)]
@@ -72,6 +74,8 @@ pub struct StopError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     pub started: Vec<String>,
+    /// Took or let go of partitions; what they keep ran on.
+    pub reassigned: Vec<String>,
     /// Ended, for they changed, and started again.
     pub restarted: Vec<String>,
     pub ended: Vec<String>,
@@ -106,7 +110,7 @@ impl Host {
         let incarnation = rand::random::<u64>();
         let prepare = |entity| Prepared::new(&document, entity, &programs, &backends, incarnation);
         let prepared = document.entities.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-        prepared.iter().for_each(|entity| entity.expect_groups(&*backends.log));
+        prepared.iter().for_each(Prepared::expect_groups);
         let source = Mutex::new(backends.log.source()?);
         let entities = prepared.into_iter().map(Prepared::start).collect::<Result<_, _>>()?;
         Ok(Self { document, backends, incarnation, entities, late: Vec::new(), source })
@@ -129,8 +133,9 @@ impl Host {
     }
 
     /// Takes up a later document on the same ground (services, deployment, prefix, host). Entities that are as they
-    /// were are not touched; one that changed commits, lets go of its partitions and starts anew. `deadline` is how
-    /// long an ending entity may take. Everything is checked before the first one ends.
+    /// were are not touched; where only partitions come or go, the others run on; one that changed otherwise commits,
+    /// lets go of its partitions and starts anew. `deadline` is how long that may take before others take what it had.
+    /// Everything is checked before the first one ends.
     pub fn apply(
         &mut self,
         document: HostDocument,
@@ -141,42 +146,64 @@ impl Host {
         if !document.stands_on_the_same(&self.document) {
             return Err(StartError::OtherGround);
         }
-        let mut change = Change::default();
-        let mut prepared = Vec::new();
-        for entity in &document.entities {
-            let program = programs.get(&entity.id);
-            match self.entities.iter().find(|running| running.id() == entity.id) {
-                Some(running) if running.is_as(entity, program) => change.kept.push(entity.id.clone()),
-                running => {
-                    let new =
-                        Prepared::new(&document, entity, &programs, &self.backends, self.incarnation)?;
-                    prepared.push(match running {
-                        Some(running) => new.in_place_of(running),
-                        None => new,
-                    });
-                    let list = if running.is_some() { &mut change.restarted } else { &mut change.started };
-                    list.push(entity.id.clone());
-                }
-            }
-        }
-        let (kept, mut ending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entities)
-            .into_iter()
-            .partition(|running| change.kept.iter().any(|id| *id == running.id()));
-        self.entities = kept;
+        let (mut change, prepared) = self.prepare(&document, &programs)?;
+        let stays = |id: &str| change.kept.iter().chain(&change.reassigned).any(|stays| stays == id);
+        let (staying, mut ending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.entities).into_iter().partition(|running| stays(running.id()));
+        self.entities = staying;
         let gone = ending.iter().map(Running::id).filter(|id| !change.restarted.iter().any(|r| r == id));
         change.ended = gone.map(str::to_owned).collect();
-        end(&mut ending, deadline);
-        self.late.retain(|running| running.lanes() > 0);
+        let until = Instant::now() + deadline;
+        end(&mut ending, until);
+        self.late.retain_mut(|running| running.join_finished() > 0);
         change.late = ending.iter().map(Running::lanes).sum();
         self.late.extend(ending);
+        for running in &mut self.entities {
+            if let Some(entity) = document.entities.iter().find(|entity| entity.id == running.id())
+                && change.reassigned.contains(&entity.id)
+            {
+                running.reassign(entity, until)?;
+            }
+        }
         self.document = document;
         for entity in prepared {
-            entity.expect_groups(&*self.backends.log);
+            entity.expect_groups();
             self.entities.push(entity.start()?);
         }
         let place = |id: &str| self.document.entities.iter().position(|entity| entity.id == id);
         self.entities.sort_by_key(|running| place(running.id()));
         Ok(change)
+    }
+
+    /// What is to become of each entity, and those that are to be started. Touches nothing.
+    fn prepare(
+        &self,
+        document: &HostDocument,
+        programs: &Programs,
+    ) -> Result<(Change, Vec<Prepared>), StartError> {
+        let (mut change, mut starting) = (Change::default(), Vec::new());
+        for entity in &document.entities {
+            let program = programs.get(&entity.id);
+            let running = self.entities.iter().find(|running| running.id() == entity.id);
+            if running.is_some_and(|running| running.is_as(entity, program)) {
+                change.kept.push(entity.id.clone());
+                continue;
+            }
+            let prepared = Prepared::new(document, entity, programs, &self.backends, self.incarnation)?;
+            let list = match running {
+                Some(running) if running.is_as_but_for_partitions(entity, program) => &mut change.reassigned,
+                Some(running) => {
+                    starting.push(prepared.in_place_of(running));
+                    &mut change.restarted
+                }
+                None => {
+                    starting.push(prepared);
+                    &mut change.started
+                }
+            };
+            list.push(entity.id.clone());
+        }
+        Ok((change, starting))
     }
 
     /// Refuses a document that is older than what runs, or says something else under the same number.
@@ -202,7 +229,7 @@ impl Host {
     pub fn stop(mut self, deadline: Duration) -> Result<(), StopError> {
         let mut ending = std::mem::take(&mut self.entities);
         ending.append(&mut self.late);
-        end(&mut ending, deadline);
+        end(&mut ending, Instant::now() + deadline);
         match ending.iter().map(Running::lanes).sum() {
             0 => Ok(()),
             lanes => Err(StopError { lanes, waited: deadline }),
@@ -210,13 +237,12 @@ impl Host {
     }
 }
 
-/// Asks every lane of these entities to end, and waits for them. Entities that did are empty then.
-fn end(entities: &mut [Running], deadline: Duration) {
+/// Asks every lane of these entities to end, and waits for them. Entities of which all did have none left.
+fn end(entities: &mut [Running], until: Instant) {
     entities.iter().for_each(Running::ask_to_end);
-    let began = Instant::now();
     loop {
         let left: usize = entities.iter_mut().map(Running::join_finished).sum();
-        if left == 0 || began.elapsed() > deadline {
+        if left == 0 || Instant::now() > until {
             return;
         }
         std::thread::sleep(Duration::from_millis(1));

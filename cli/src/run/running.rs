@@ -17,10 +17,11 @@ use super::sink::{Output, OutputProgress, OutputState, Sink};
 use super::snapshot::{self, Snapshot};
 use super::watch::Ending;
 use crate::args::{Durability, RunArgs};
-use crate::data::Data;
+use crate::data::{self, Data};
 use crate::deployments;
 use crate::error::{Error, Exit, counted};
 use crate::plan::{Loaded, Plan};
+use crate::services::Chosen;
 
 /// How long the host may take to end once everything is asked to.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -55,6 +56,8 @@ pub(super) struct Running {
     pub(super) interrupt: Interrupt,
     pub(super) follow: bool,
     kept: bool,
+    /// The log is one that may be away for a while.
+    pub(super) is_service: bool,
     pub(super) display: Display,
     pub(super) started: Instant,
 }
@@ -63,20 +66,24 @@ impl Running {
     /// Outputs first, so that no record passes them; inputs last, so that all is ready for them.
     pub(super) fn start(start: Start<'_>) -> Result<Self, Error> {
         let Start { args, loaded, inputs, outputs, interrupt, display, started } = start;
-        let data = open(args)?;
+        let on = Chosen::new(&args.services, loaded.resource(), args.secrets.as_deref())?;
+        on.check_data(args.data.as_deref())?;
+        let data = open(args, &on)?;
         let plan = loaded.plan_run(
             &*data.log,
+            &on,
             inputs.iter().map(|input| input.topic.clone()).collect(),
             outputs.iter().map(|output| output.topic.clone()).collect(),
         )?;
-        let document = plan.revealed(args.secrets.as_deref())?;
+        let document = plan.revealed(&on.services.secrets)?;
         prepare(&data, &plan)?;
-        greet(&display, args, &plan, &inputs);
+        greet(&display, args, &on, &plan, &inputs);
         let sinks = start_sinks(&outputs, &data, &plan)?;
         let drain = Drain::new(&*data.log, &plan.document)?;
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
         let host =
             Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
+        let (kept, is_service) = (data.keeps, data.is_service);
         let context = context(args, &data, &plan, &outputs);
         let feeds = start_feeds(inputs, &context)?;
         Ok(Self {
@@ -92,7 +99,8 @@ impl Running {
             log_error: None,
             interrupt,
             follow: args.follow,
-            kept: args.data.is_some(),
+            kept,
+            is_service,
             display,
             started,
         })
@@ -132,15 +140,16 @@ impl Running {
     }
 }
 
-fn open(args: &RunArgs) -> Result<Data, Error> {
+fn open(args: &RunArgs, on: &Chosen) -> Result<Data, Error> {
     let durability = match args.durability {
         Durability::Commit => db::Durability::Commit,
         Durability::Process => db::Durability::Process,
     };
-    match &args.data {
-        Some(dir) => Data::open(dir, durability),
-        None => Data::over(Database::memory()),
-    }
+    let database = match &args.data {
+        Some(dir) => data::open(dir, durability)?,
+        None => Database::memory(),
+    };
+    Data::on(&on.services, database)
 }
 
 /// What must be there before anything reads or writes.
@@ -168,7 +177,7 @@ fn context(args: &RunArgs, data: &Data, plan: &Plan, outputs: &[Output]) -> Feed
     FeedContext {
         log: Arc::clone(&data.log),
         deployment: plan.document.deployment.clone(),
-        keep: args.data.is_some(),
+        keep: data.keeps,
         follow: args.follow,
         consumed: consumed.into_iter().collect(),
         behind: Arc::default(),
@@ -177,24 +186,23 @@ fn context(args: &RunArgs, data: &Data, plan: &Plan, outputs: &[Output]) -> Feed
 }
 
 /// What the user should know before anything happens.
-fn greet(display: &Display, args: &RunArgs, plan: &Plan, inputs: &[Input]) {
+fn greet(display: &Display, args: &RunArgs, on: &Chosen, plan: &Plan, inputs: &[Input]) {
     let entities: Vec<&str> = plan.document.entities.iter().map(|entity| entity.id.as_str()).collect();
-    let place = match &args.data {
-        Some(dir) => format!("data in {}", dir.display()),
-        None => "data in memory".to_owned(),
-    };
+    let place = on.places(args.data.as_deref());
     let text = format!("running {}: {}; {place}", plan.document.deployment, entities.join(", "));
     let details = json!({
         "deployment": plan.document.deployment,
         "entities": entities,
         "data": args.data.as_ref().map(|dir| dir.display().to_string()),
+        "kafka": on.services.kafka.as_ref().map(|kafka| &kafka.bootstrap_servers),
+        "redis": on.services.redis.is_some(),
     });
     display.say("start", &text, details);
     for text in plan.notes() {
         display.say("note", text, json!({"text": text}));
     }
     let note = |text: &str| display.say("note", text, json!({"text": text}));
-    if args.data.is_some() && inputs.iter().any(|input| input.source == InputSource::Stdin) {
+    if (args.data.is_some() || on.services.kafka.is_some()) && inputs.iter().any(|input| input.source == InputSource::Stdin) {
         note(
             "input - has no position to go on from: what is piped in again after a kill comes twice (at least once)",
         );

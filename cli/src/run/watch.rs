@@ -13,8 +13,9 @@ use super::snapshot::{self, Snapshot};
 use crate::data::log_failed;
 use crate::error::Exit;
 
-/// How often the run is looked at.
+/// How often the run is looked at; less often where a look asks a service.
 const GLANCE: Duration = Duration::from_millis(5);
+const SERVICE_GLANCE: Duration = Duration::from_millis(100);
 /// How long nothing must move before inputs that a stopped partition holds back are given up.
 const STUCK: Duration = Duration::from_secs(1);
 /// How often the log is asked whether it still takes anything.
@@ -50,7 +51,7 @@ impl Running {
             }
             let (inputs, outputs) = (&self.inputs, &self.outputs);
             self.display.tick(|| Snapshot::take(inputs, status, outputs), self.started);
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(if self.is_service { SERVICE_GLANCE } else { GLANCE });
         }
     }
 
@@ -74,7 +75,8 @@ impl Running {
     }
 
     fn broken(&mut self) -> Option<Ending> {
-        if self.probed.elapsed() > PROBE_INTERVAL {
+        // A service that is away comes back; an embedded log that has failed does not.
+        if !self.is_service && self.probed.elapsed() > PROBE_INTERVAL {
             self.probed = Instant::now();
             // Entities try again and again on a log that has failed for good; a new producer is told at once.
             if let Err(error) = self.context.log.producer("invoker-run.probe") {

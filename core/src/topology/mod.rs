@@ -43,6 +43,9 @@ pub use resource::{
     API_VERSION, DeletePolicy, DeploymentSpec, ImagePullPolicy, InvokerDeployment, KIND, LocalReference,
     Metadata, Topic,
 };
-pub use service::{Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls, addresses, without_login};
+pub use service::{
+    Kafka, Redis, Sasl, SaslMechanism, SecretRef, State, Tls, addresses, is_kafka_address, is_redis_address,
+    without_login,
+};
 pub use units::{Bytes, Millis, PartitionRange, Quantity, Start};
 pub(crate) use yaml::path_of_field;

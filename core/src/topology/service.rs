@@ -116,6 +116,17 @@ pub fn addresses(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
+/// Whether this is `host:port`.
+pub fn is_kafka_address(text: &str) -> bool {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
+/// Whether this begins as the address of Redis does.
+pub fn is_redis_address(text: &str) -> bool {
+    ["redis://", "rediss://", "unix://"].iter().any(|scheme| text.starts_with(scheme))
+}
+
 /// Addresses as they may be shown: users and passwords are left out.
 ///
 /// ```

@@ -7,7 +7,7 @@
 //! | it is | then |
 //! | --- | --- |
 //! | not valid, or older than what runs | it is refused with its field named; what runs goes on |
-//! | on the same services | entities that changed start anew, the others are not touched |
+//! | on the same services | partitions come and go, entities that changed otherwise start anew, the rest is not touched |
 //! | on other services | they are connected first; then everything moves over |
 //! | right, and a service is away | it waits, and says so; what runs goes on |
 
@@ -136,11 +136,20 @@ impl Controller<'_> {
         let generation = revealed.document.generation;
         let change = running.host.apply(revealed.document, programs, self.options.drain)?;
         running.config = config.clone();
-        let (started, restarted, ended) = (&change.started, &change.restarted, &change.ended);
+        let (started, reassigned) = (&change.started, &change.reassigned);
+        let (restarted, ended, kept) = (&change.restarted, &change.ended, &change.kept);
         if change.late > 0 {
             tracing::warn!(lanes = change.late, "lanes did not end in time; others own their partitions now");
         }
-        tracing::info!(generation, ?started, ?restarted, ?ended, kept = ?change.kept, "document taken up");
+        tracing::info!(
+            generation,
+            ?started,
+            ?reassigned,
+            ?restarted,
+            ?ended,
+            ?kept,
+            "document taken up"
+        );
         Ok(())
     }
 

@@ -90,7 +90,7 @@ impl Writer {
         deployment: &str,
         progress: Arc<OutputProgress>,
     ) -> Result<Self, Error> {
-        let (log, synced) = (&*data.log, data.database.is_persistent());
+        let (log, synced) = (&*data.log, data.keeps);
         let failed = |error| log_failed(&format!("cannot read topic {:?}", output.topic), &error);
         let topic = log.topics().describe(&output.topic).map_err(failed)?;
         let partitions = topic.map_or(0, |topic| topic.partitions);

@@ -2,7 +2,9 @@
 //! to be found. A host document is held to the same.
 
 use super::Findings;
-use crate::topology::service::{Kafka, Redis, SecretRef, addresses, without_login};
+use crate::topology::service::{
+    Kafka, Redis, SecretRef, addresses, is_kafka_address, is_redis_address, without_login,
+};
 
 /// Most replicas of a change that may be waited for.
 const MAX_REPLICAS: u32 = 10;
@@ -42,8 +44,7 @@ pub(crate) fn kafka_is_reachable(path: &str, kafka: &Kafka, tell: Tell<'_>) {
 
 fn servers_are_addresses(path: &str, servers: &str, tell: Tell<'_>) {
     for server in addresses(servers) {
-        let port = server.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-        if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+        if !is_kafka_address(server) {
             let why = "the servers of Kafka are host:port, with commas between them";
             tell(path, format!("{server:?} is not an address"), why, "write e.g. kafka:9092");
         }
@@ -82,9 +83,8 @@ pub(crate) fn redis_is_reachable(path: &str, redis: &Redis, tell: Tell<'_>) {
 
 fn redis_addresses(path: &str, url: &str, redis: &Redis, tell: Tell<'_>) {
     let here = format!("{path}.url");
-    let known = ["redis://", "rediss://", "unix://"];
     for address in addresses(url) {
-        if !known.iter().any(|scheme| address.starts_with(scheme)) {
+        if !is_redis_address(address) {
             let why = "the address of Redis begins with redis://, rediss:// (encrypted) or unix://";
             let what = format!("{:?} is not an address", without_login(address));
             tell(&here, what, why, "write e.g. redis://redis:6379");

@@ -1,5 +1,6 @@
 //! Lanes over the embedded log and state, driven by a function in plain Rust.
 
-mod faults;
+mod changes;
 mod native;
 mod rules;
+mod sim;

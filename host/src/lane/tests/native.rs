@@ -18,10 +18,10 @@ use invoker_engine::{
 };
 
 use crate::db::Database;
-use crate::log::{EmbeddedLog, Log, PollLimit, TopicPartition, TopicSpec};
+use crate::log::{EmbeddedLog, EmbeddedOptions, Log, PollLimit, TopicPartition, TopicSpec};
 use crate::program::{Processor, Program, StartOptions};
 use crate::state::{EmbeddedState, Journal, StateStore};
-use crate::{Backends, Host, PartitionState};
+use crate::{Backends, Host, PartitionState, Programs};
 
 /// Counts words per key, in one value state.
 pub(super) struct Counter {
@@ -202,7 +202,9 @@ impl Bench {
     /// Over an embedded log and state in memory.
     pub(super) fn new(delivery: Delivery) -> Self {
         let db = Database::memory();
-        let log = EmbeddedLog::open(db.clone(), Default::default()).unwrap();
+        // Nothing waits for an open transaction to end: whoever asks is told so and asks again.
+        let options = EmbeddedOptions { stable_wait: Duration::ZERO, ..EmbeddedOptions::default() };
+        let log = EmbeddedLog::open(db.clone(), options).unwrap();
         for topic in ["in", "in2", "out", "dead"] {
             let spec = TopicSpec { name: topic.to_owned(), partitions: PARTITIONS, ..TopicSpec::default() };
             log.topics().create(&spec).unwrap();
@@ -232,10 +234,14 @@ impl Bench {
     }
 
     pub(super) fn start(&self) -> Host {
-        let mut program = Counter::new(self.stateful);
-        program.calls = self.calls.clone();
-        let document = HostDocument {
-            generation: 1,
+        let backends = Backends { log: self.log.clone(), state: self.state.clone() };
+        Host::start(self.document(1), self.programs(), backends).unwrap()
+    }
+
+    /// A document of the one entity.
+    pub(super) fn document(&self, generation: u64) -> HostDocument {
+        HostDocument {
+            generation,
             deployment: "test".to_owned(),
             prefix: "invoker".to_owned(),
             host: "local".to_owned(),
@@ -243,10 +249,13 @@ impl Bench {
             redis: None,
             data: None,
             entities: vec![self.entity.clone()],
-        };
-        let programs = BTreeMap::from([(self.entity.id.clone(), Arc::new(program) as Arc<dyn Program>)]);
-        Host::start(document, programs, Backends { log: self.log.clone(), state: self.state.clone() })
-            .unwrap()
+        }
+    }
+
+    pub(super) fn programs(&self) -> Programs {
+        let mut program = Counter::new(self.stateful);
+        program.calls = self.calls.clone();
+        Programs::from([(self.entity.id.clone(), Arc::new(program) as Arc<dyn Program>)])
     }
 
     /// Writes records to `topic`: key and word; the key's first byte picks the partition.
@@ -281,6 +290,18 @@ impl Bench {
             })
         });
         host.stop(Duration::from_secs(10)).unwrap();
+    }
+
+    /// Whether every record of the input is accounted for, by whatever host.
+    pub(super) fn is_done(&self) -> bool {
+        let source = self.log.source().unwrap();
+        (0..PARTITIONS).all(|partition| {
+            let tp = TopicPartition { topic: "in".to_owned(), partition };
+            let committed = source.committed("invoker.test.counter", &tp);
+            committed.is_ok_and(|committed| {
+                committed.is_some_and(|committed| committed.offset == source.bounds(&tp).unwrap().1)
+            })
+        })
     }
 
     /// Everything in a topic, per partition.
