@@ -50,7 +50,12 @@ impl Data {
         self.log.expect_group(group, topic);
     }
 
-    /// Opens a data directory that a run has made.
+    /// Log and state of a data directory, which is made where there is none.
+    pub fn open(dir: &Path, durability: db::Durability) -> Result<Self, Error> {
+        Self::over(open(dir, durability)?)
+    }
+
+    /// Log and state of a data directory that a run has made.
     pub fn existing(dir: &Path) -> Result<Self, Error> {
         Self::over(existing(dir)?)
     }
@@ -130,7 +135,9 @@ fn exit_of(error: &(dyn std::error::Error + 'static), may_be_service: bool) -> E
 
 fn mend(exit: Exit, retryable: bool) -> &'static str {
     match (exit, retryable) {
-        (Exit::Service, true) => "check that the service can be reached and start again: nothing that was committed is lost",
+        (Exit::Service, true) => {
+            "check that the service can be reached and start again: nothing that was committed is lost"
+        }
         (Exit::Service, false) => "mend the cause in the service, or what the topology says of it",
         _ => MEND,
     }

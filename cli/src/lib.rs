@@ -69,8 +69,8 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
 
 /// Runs a host until a signal ends it.
 fn host(args: &args::HostArgs, environment: &Environment) -> Result<(), Error> {
-    let stop = control::stop_on_signals()
-        .map_err(|error| Error::internal("cannot listen to signals", error))?;
+    let stop =
+        control::stop_on_signals().map_err(|error| Error::internal("cannot listen to signals", error))?;
     Ok(control::run(args.options(environment.code_cache.clone()), &stop)?)
 }
 

@@ -48,7 +48,8 @@ fn log_to(screen: &Screen, verbose: bool, is_host: bool) {
     let function = if verbose { LevelFilter::TRACE } else { LevelFilter::INFO };
     let targets = Targets::new().with_default(level).with_target("function", function);
     let lines = fmt::layer().with_ansi(false).with_writer(screen.clone());
-    let lines = if verbose || is_host { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
+    let lines =
+        if verbose || is_host { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
     tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }
 

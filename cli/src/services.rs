@@ -87,7 +87,8 @@ impl Chosen {
         match (kafka, redis) {
             (None, None) => format!("data {dir}"),
             (kafka, redis) => {
-                let (log, state) = (kafka.unwrap_or_else(|| dir.clone()), redis.unwrap_or_else(|| dir.clone()));
+                let (log, state) =
+                    (kafka.unwrap_or_else(|| dir.clone()), redis.unwrap_or_else(|| dir.clone()));
                 format!("records {log}, state {state}")
             }
         }
@@ -102,7 +103,9 @@ impl Chosen {
         let redis = self.services.redis.clone().unwrap_or_default();
         match (redis.url, redis.secret_ref) {
             (Some(url), _) => without_login(&url),
-            (None, secret) => format!("the address in secret {:?}", secret.map_or_else(String::new, |s| s.name)),
+            (None, secret) => {
+                format!("the address in secret {:?}", secret.map_or_else(String::new, |s| s.name))
+            }
         }
     }
 }
@@ -148,7 +151,10 @@ mod tests {
         let chosen = choose(&args(Some("o:2"), Some("redis://o"), true), SERVICES).unwrap();
         let (kafka, redis) = (chosen.services.kafka.unwrap(), chosen.services.redis.unwrap());
         assert_eq!((kafka.bootstrap_servers.as_str(), kafka.tls.is_some()), ("o:2", true));
-        assert_eq!((redis.url.as_deref(), redis.secret_ref, redis.wait_replicas), (Some("redis://o"), None, Some(1)));
+        assert_eq!(
+            (redis.url.as_deref(), redis.secret_ref, redis.wait_replicas),
+            (Some("redis://o"), None, Some(1))
+        );
     }
 
     #[test]

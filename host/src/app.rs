@@ -117,7 +117,11 @@ impl Host {
     }
 
     /// Whether a document could be started on these backends. Starts nothing.
-    pub fn check(document: &HostDocument, programs: &Programs, backends: &Backends) -> Result<(), StartError> {
+    pub fn check(
+        document: &HostDocument,
+        programs: &Programs,
+        backends: &Backends,
+    ) -> Result<(), StartError> {
         let check = |entity| Prepared::new(document, entity, programs, backends, 0).map(drop);
         document.entities.iter().try_for_each(check)
     }

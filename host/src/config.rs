@@ -49,9 +49,10 @@ impl ConfigError {
             Self::NoDocument { .. } => {
                 ("it is looked for as host.yaml or host.json".to_owned(), "put the document there")
             }
-            Self::TwoDocuments { .. } => {
-                ("host.yaml and host.json are both there, and only one can hold".to_owned(), "remove one of them")
-            }
+            Self::TwoDocuments { .. } => (
+                "host.yaml and host.json are both there, and only one can hold".to_owned(),
+                "remove one of them",
+            ),
             Self::Unreadable { .. } => (why(), "check the file and who may read it"),
         };
         vec![Message::new(self.to_string(), why, help)]
@@ -82,8 +83,7 @@ pub fn text(folder: &Path) -> Result<(PathBuf, Vec<u8>), ConfigError> {
 impl Config {
     /// Reads and checks the text of a document that stands at `path`.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, ConfigError> {
-        let document =
-            document::read(&path.display().to_string(), text).map_err(ConfigError::Invalid)?;
+        let document = document::read(&path.display().to_string(), text).map_err(ConfigError::Invalid)?;
         Ok(Self { folder: path.parent().map_or_else(PathBuf::new, Path::to_owned), document })
     }
 
@@ -124,7 +124,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let said = |folder: &Path| text(folder).unwrap_err().messages()[0].to_string();
         assert!(said(&dir.path().join("none")).contains("none\"\nwhy: No such file"));
-        assert!(said(dir.path()).contains("holds no host document\nwhy: it is looked for as host.yaml or host.json"));
+        assert!(
+            said(dir.path())
+                .contains("holds no host document\nwhy: it is looked for as host.yaml or host.json")
+        );
         std::fs::write(dir.path().join("host.yaml"), "").unwrap();
         std::fs::write(dir.path().join("host.json"), "").unwrap();
         assert!(said(dir.path()).contains("two host documents"));

@@ -23,11 +23,17 @@ struct Command {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    tracing_subscriber::fmt().with_env_filter(command.log).with_ansi(false).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(command.log)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
     let code_cache = std::env::var_os("INVOKER_CACHE").map(|dir| PathBuf::from(dir).join("code"));
     let stop = match control::stop_on_signals() {
         Ok(stop) => stop,
-        Err(error) => return fail(Exit::Internal, &[Message::new("cannot listen to signals", error, "start again")]),
+        Err(error) => {
+            return fail(Exit::Internal, &[Message::new("cannot listen to signals", error, "start again")]);
+        }
     };
     match control::run(command.host.options(code_cache), &stop) {
         Ok(()) => ExitCode::SUCCESS,

@@ -71,6 +71,17 @@ pub enum PartitionState {
     Taken,
 }
 
+impl PartitionState {
+    /// Why it does not go on here, where it does not.
+    pub fn ended(&self) -> Option<&str> {
+        match self {
+            Self::Stopped { error } => Some(error),
+            Self::Taken => Some("another host of this deployment has taken it"),
+            Self::Starting | Self::Running | Self::Retrying { .. } => None,
+        }
+    }
+}
+
 /// Where the lanes of one entity write.
 #[derive(Debug, Default)]
 pub(crate) struct Report {

@@ -90,7 +90,10 @@ mod tests {
         assert_eq!(secrets.find(&secret("api", None), "other").unwrap(), None);
         assert!(matches!(secrets.find(&secret("none", None), "x"), Err(SecretError::Unreadable { .. })));
         assert!(matches!(secrets.get(&secret("..", None), "outside"), Err(SecretError::BadName { .. })));
-        assert!(matches!(secrets.get(&secret("api", Some("../../outside")), ""), Err(SecretError::BadName { .. })));
+        assert!(matches!(
+            secrets.get(&secret("api", Some("../../outside")), ""),
+            Err(SecretError::BadName { .. })
+        ));
         assert!(matches!(
             Secrets::default().get(&secret("api", None), "token"),
             Err(SecretError::NoFolder { .. })

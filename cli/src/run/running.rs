@@ -202,7 +202,9 @@ fn greet(display: &Display, args: &RunArgs, on: &Chosen, plan: &Plan, inputs: &[
         display.say("note", text, json!({"text": text}));
     }
     let note = |text: &str| display.say("note", text, json!({"text": text}));
-    if (args.data.is_some() || on.services.kafka.is_some()) && inputs.iter().any(|input| input.source == InputSource::Stdin) {
+    if (args.data.is_some() || on.services.kafka.is_some())
+        && inputs.iter().any(|input| input.source == InputSource::Stdin)
+    {
         note(
             "input - has no position to go on from: what is piped in again after a kill comes twice (at least once)",
         );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use invoker_host::{HostStatus, PartitionState};
+use invoker_host::HostStatus;
 use serde_json::{Value, json};
 
 use super::feed::{InputProgress, InputState};
@@ -69,9 +69,6 @@ impl Snapshot {
 /// Entity, partition and reason of every partition that stopped.
 pub fn stopped(status: &HostStatus) -> impl Iterator<Item = (&str, u32, &str)> {
     status.entities.iter().flat_map(|entity| {
-        entity.partitions.iter().filter_map(|at| match &at.state {
-            PartitionState::Stopped { error } => Some((entity.id.as_str(), at.partition, error.as_str())),
-            _ => None,
-        })
+        entity.partitions.iter().filter_map(|at| Some((entity.id.as_str(), at.partition, at.state.ended()?)))
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use invoker_host::{HostStatus, PartitionState};
+use invoker_host::HostStatus;
 use serde_json::json;
 
 use super::feed::{Feed, InputState};
@@ -111,6 +111,6 @@ impl Running {
 /// Records between the entities and the ends of their inputs, partitions that do not go on left out.
 fn behind(status: &HostStatus) -> u64 {
     let partitions = status.entities.iter().flat_map(|entity| &entity.partitions);
-    let going = partitions.filter(|at| !matches!(at.state, PartitionState::Stopped { .. }));
+    let going = partitions.filter(|at| at.state.ended().is_none());
     going.map(|at| at.lag).sum()
 }

@@ -21,8 +21,11 @@ pub(super) fn deal(held: &[Vec<u32>], wanted: &[u32], lanes: usize) -> Vec<Vec<u
     for (lane, partitions) in dealt.iter_mut().enumerate() {
         partitions.truncate(room(lane));
     }
-    let rest: Vec<u32> =
-        wanted.iter().copied().filter(|partition| !dealt.iter().any(|lane| lane.contains(partition))).collect();
+    let rest: Vec<u32> = wanted
+        .iter()
+        .copied()
+        .filter(|partition| !dealt.iter().any(|lane| lane.contains(partition)))
+        .collect();
     for partition in rest {
         let open = dealt.iter_mut().enumerate().filter(|(lane, partitions)| partitions.len() < room(*lane));
         if let Some((_, lane)) = open.min_by_key(|(lane, partitions)| (partitions.len(), *lane)) {

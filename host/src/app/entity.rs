@@ -86,7 +86,10 @@ impl Prepared {
 
     /// Has the log keep what this entity will read.
     pub(super) fn expect_groups(&self) {
-        self.document.inputs.iter().for_each(|input| self.backends.log.expect_group(&self.group, &input.topic));
+        self.document
+            .inputs
+            .iter()
+            .for_each(|input| self.backends.log.expect_group(&self.group, &input.topic));
     }
 
     pub(super) fn start(self) -> Result<Running, StartError> {
@@ -144,11 +147,8 @@ impl Running {
         program: Option<&Arc<dyn Program>>,
     ) -> bool {
         let running = &self.made_from.document;
-        let moved = EntityDocument {
-            partitions: running.partitions.clone(),
-            lanes: running.lanes,
-            ..entity.clone()
-        };
+        let moved =
+            EntityDocument { partitions: running.partitions.clone(), lanes: running.lanes, ..entity.clone() };
         **running == moved && self.runs(program) && !self.lanes.iter().any(|lane| lane.thread.is_finished())
     }
 

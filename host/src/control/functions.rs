@@ -91,9 +91,9 @@ impl Functions {
             let look_up = |secret: &_| secrets.get(secret, "").ok();
             entity.settings = settings::reveal(&function.description().settings, &entity.settings, look_up)
                 .map_err(|errors| {
-                    let problems = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                    FunctionError::Secrets { entity: entity.id.clone(), problems }
-                })?;
+                let problems = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                FunctionError::Secrets { entity: entity.id.clone(), problems }
+            })?;
             programs.insert(entity.id.clone(), Arc::new(function) as Arc<dyn Program>);
         }
         Ok(programs)

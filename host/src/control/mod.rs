@@ -141,15 +141,7 @@ impl Controller<'_> {
         if change.late > 0 {
             tracing::warn!(lanes = change.late, "lanes did not end in time; others own their partitions now");
         }
-        tracing::info!(
-            generation,
-            ?started,
-            ?reassigned,
-            ?restarted,
-            ?ended,
-            ?kept,
-            "document taken up"
-        );
+        tracing::info!(generation, ?started, ?reassigned, ?restarted, ?ended, ?kept, "document taken up");
         Ok(())
     }
 

@@ -40,9 +40,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("host.yaml");
         let write = |generation: u64| {
-            let text = format!(
-                "generation: {generation}\ndeployment: d\nhost: h\ndata: data\nentities: []\n"
-            );
+            let text =
+                format!("generation: {generation}\ndeployment: d\nhost: h\ndata: data\nentities: []\n");
             std::fs::write(&path, text).unwrap();
         };
         write(1);

@@ -73,11 +73,10 @@ fn troubles(snapshot: &Snapshot) -> Vec<String> {
     let all = entities.flat_map(|entity| entity.partitions.iter().map(move |p| (&entity.id, p)));
     let troubles: Vec<_> = all
         .filter_map(|(entity, at)| match &at.state {
-            PartitionState::Stopped { error } => Some(format!("{entity}[{}] stopped: {error}", at.partition)),
             PartitionState::Retrying { offset, attempt, error } => {
                 Some(format!("{entity}[{}] tries offset {offset} again ({attempt}): {error}", at.partition))
             }
-            PartitionState::Starting | PartitionState::Running => None,
+            state => state.ended().map(|why| format!("{entity}[{}] stopped: {why}", at.partition)),
         })
         .collect();
     let more = troubles.len().saturating_sub(TROUBLES);

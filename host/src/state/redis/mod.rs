@@ -1,7 +1,8 @@
 //! Stand-in for keyed state in Redis: names of its surface only. Every connection is refused.
 
 use super::{
-    Answer, Applied, Apply, CommitId, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Take, Token, Values,
+    Answer, Applied, Apply, CommitId, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Take, Token,
+    Values,
 };
 
 /// How Redis is reached.
