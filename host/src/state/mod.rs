@@ -19,7 +19,11 @@ pub mod cache;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod embedded;
+#[cfg(feature = "redis")]
+mod redis;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisOptions, RedisState};
 pub use embedded::{EmbeddedState, Journal};
 
 use std::fmt;
