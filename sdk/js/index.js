@@ -152,7 +152,7 @@ class Sent {
     this.ports.push(port);
     this.keys.push(options.key === undefined ? record.keyBytes : bytesOf(options.key));
     this.values.push(bytesOf(value));
-    this.times.push(options.timestamp ?? record.batch.eventTimes[record.index]);
+    this.times.push(options.timestamp ?? -1);
     this.partitions.push(options.partition ?? -1);
     this.headers.push(options.headers ? Object.entries(options.headers) : this.readsHeaders ? record.headers : null);
   }
@@ -164,11 +164,16 @@ class Sent {
       ports: this.ports,
       keys: this.keys.column(),
       values: this.values.column(),
-      eventTimes: this.times,
-      partitions: this.partitions,
+      eventTimes: orNone(this.times),
+      partitions: orNone(this.partitions),
       headers: own ? headerColumns(this.headers) : undefined,
     };
   }
+}
+
+/** A column of nothing but defaults is left out. */
+function orNone(numbers) {
+  return numbers.every((number) => number === -1) ? [] : numbers;
 }
 
 function headerColumns(lists) {
