@@ -29,7 +29,7 @@ pub(crate) fn build(args: &BuildArgs, environment: &Environment, printer: &mut P
     let component = component(&args.project, environment)?;
     let function = functions::load(&functions::engine(environment)?, &component)?;
     printer.item(
-        || format!("built {}: {}", component.display(), declares(&function)),
+        || format!("built {}: {}", near(&component).display(), declares(&function)),
         || json!({"component": component, "digest": function.digest(), "size": function.size()}),
     )
 }
@@ -45,6 +45,11 @@ pub(crate) fn component(project: &Path, environment: &Environment) -> Result<Pat
     let what = format!("folder {:?} is not a function project", project.display().to_string());
     let why = "it has neither a Cargo.toml nor a package.json";
     Err(Error::new(Exit::Function, what, why, "go to the folder of a project; `invoker new NAME` makes one"))
+}
+
+/// A path as seen from here.
+fn near(path: &Path) -> &Path {
+    std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
 }
 
 /// What a function has, in a few words.

@@ -19,8 +19,10 @@ pub(crate) fn stale(project: &Path, component: &Path) -> Option<String> {
 
 fn newest(folder: &Path, depth: usize) -> Option<(SystemTime, std::path::PathBuf)> {
     let mut newest = None;
-    for entry in std::fs::read_dir(folder).ok()?.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in std::fs::read_dir(listed).ok()?.flatten() {
+        let name = entry.file_name();
+        let path = folder.join(&name);
         let Ok(data) = entry.metadata() else { continue };
         let is_source = path.extension().is_some_and(|kind| SOURCES.iter().any(|known| kind == *known))
             && !name.to_string_lossy().starts_with("cases.")

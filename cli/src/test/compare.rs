@@ -231,11 +231,11 @@ fn lines<E, F>(
     show_found: impl Fn(&F) -> String,
 ) -> Vec<String> {
     let steps = steps(expected, found, &same);
-    if steps.iter().all(|step| matches!(step, Step::Both(..))) {
+    if steps.iter().all(|step| matches!(step, Step::Both(_))) {
         return Vec::new();
     }
     let line = |step: &Step<'_, E, F>| match step {
-        Step::Both(_, found) => format!("  {}", show_found(found)),
+        Step::Both(found) => format!("  {}", show_found(found)),
         Step::Missing(expected) => format!("- {}", show_expected(expected)),
         Step::Extra(found) => format!("+ {}", show_found(found)),
     };
@@ -243,7 +243,7 @@ fn lines<E, F>(
 }
 
 enum Step<'a, E, F> {
-    Both(&'a E, &'a F),
+    Both(&'a F),
     Missing(&'a E),
     Extra(&'a F),
 }
@@ -254,7 +254,7 @@ fn steps<'a, E, F>(
     same: &impl Fn(&E, &F) -> bool,
 ) -> Vec<Step<'a, E, F>> {
     let prefix = expected.iter().zip(found).take_while(|(e, f)| same(e, f)).count();
-    let mut steps: Vec<_> = expected.iter().zip(found).take(prefix).map(|(e, f)| Step::Both(e, f)).collect();
+    let mut steps: Vec<_> = expected.iter().zip(found).take(prefix).map(|(_, f)| Step::Both(f)).collect();
     let (expected, found) = (expected.get(prefix..).unwrap_or_default(), found.get(prefix..).unwrap_or_default());
     if expected.len().saturating_mul(found.len()) > PAIRS {
         steps.extend(expected.iter().map(Step::Missing));
@@ -282,7 +282,7 @@ fn steps<'a, E, F>(
     loop {
         match (expected.get(i), found.get(j)) {
             (Some(e), Some(f)) if same(e, f) => {
-                steps.push(Step::Both(e, f));
+                steps.push(Step::Both(f));
                 (i, j) = (i + 1, j + 1);
             }
             (Some(e), f) if f.is_none() || get(&longest, i + 1, j) >= get(&longest, i, j + 1) => {

@@ -74,7 +74,11 @@ pub struct TestArgs {
 pub(crate) fn test(args: &TestArgs, environment: &Environment, printer: &mut Printer) -> Result<(), Error> {
     let path = std::path::absolute(&args.function).unwrap_or_else(|_| args.function.clone());
     let component = functions::locate(&path.to_string_lossy(), Path::new(""), environment)?;
-    let folder = if args.function.is_dir() { args.function.clone() } else { folder_of(&args.function) };
+    let folder = if args.function == Path::new(".") {
+        PathBuf::new()
+    } else if args.function.is_dir() {
+        args.function.clone()
+    } else { folder_of(&args.function) };
     let files = cases::files(&folder, args.cases.as_deref())?;
     let files = files.iter().map(|path| CaseFile::read(path)).collect::<Result<Vec<_>, _>>()?;
     let function = functions::load(&functions::engine(environment)?, &component)?;
