@@ -39,7 +39,11 @@ struct Finding {
 }
 
 /// Prints what is there and what is not.
-pub(crate) fn doctor(args: &DoctorArgs, environment: &Environment, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) fn doctor(
+    args: &DoctorArgs,
+    environment: &Environment,
+    printer: &mut Printer,
+) -> Result<(), Error> {
     let findings = findings(environment);
     for finding in &findings {
         printer.item(|| text(finding), || object(finding))?;

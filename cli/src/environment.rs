@@ -24,7 +24,11 @@ impl Environment {
         let cache = path("INVOKER_CACHE")
             .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("invoker")))
             .or_else(|| path("HOME").map(|home| home.join(".cache").join("invoker")));
-        Self { cargo_target: path("CARGO_TARGET_DIR"), code_cache: cache.as_ref().map(|cache| cache.join("code")), cache }
+        Self {
+            cargo_target: path("CARGO_TARGET_DIR"),
+            code_cache: cache.as_ref().map(|cache| cache.join("code")),
+            cache,
+        }
     }
 }
 

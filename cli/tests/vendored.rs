@@ -110,4 +110,3 @@ fn dependency(shared: &Item, own: &Item) -> Value {
     table.fmt();
     Value::InlineTable(table)
 }
-

@@ -28,7 +28,10 @@ fn installed(project: &Path) -> bool {
 
 fn install(project: &Path) -> Result<(), Error> {
     let verb = if project.join("package-lock.json").is_file() { "ci" } else { "install" };
-    if npm(project, &[verb, "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline", "--loglevel", "error"])? {
+    if npm(
+        project,
+        &[verb, "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline", "--loglevel", "error"],
+    )? {
         return Ok(());
     }
     let what = format!("cannot install the packages of {:?}", project.display().to_string());

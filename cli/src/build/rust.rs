@@ -30,7 +30,8 @@ pub(super) fn build(project: &Path, environment: &Environment) -> Result<PathBuf
         .current_dir(project)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let cannot = |error| Error::new(Exit::Tool, "cannot run cargo", error, "check that `cargo --version` works");
+    let cannot =
+        |error| Error::new(Exit::Tool, "cannot run cargo", error, "check that `cargo --version` works");
     let mut child = cargo.spawn().map_err(cannot)?;
     let mut components = Vec::new();
     if let Some(output) = child.stdout.take() {
@@ -44,7 +45,12 @@ pub(super) fn build(project: &Path, environment: &Environment) -> Result<PathBuf
     components.pop().ok_or_else(|| {
         let what = format!("project {:?} makes no component", project.display().to_string());
         let why = "its library is no cdylib, which is what becomes one";
-        Error::new(Exit::Function, what, why, "write `[lib]` and `crate-type = [\"cdylib\"]` into its Cargo.toml")
+        Error::new(
+            Exit::Function,
+            what,
+            why,
+            "write `[lib]` and `crate-type = [\"cdylib\"]` into its Cargo.toml",
+        )
     })
 }
 

@@ -57,7 +57,8 @@ impl Rust {
 
 /// Node with npm, as new as functions in JavaScript need it.
 pub(crate) fn node() -> Result<String, Error> {
-    let help = "install Node.js 18 or newer from https://nodejs.org, or the packages nodejs and npm of your system";
+    let help =
+        "install Node.js 18 or newer from https://nodejs.org, or the packages nodejs and npm of your system";
     let here = Path::new(".");
     let why = "functions in JavaScript and TypeScript are built with it";
     let node = version("node", here).ok_or_else(|| missing("node", why, help))?;

@@ -14,7 +14,8 @@ pub(crate) fn stale(project: &Path, component: &Path) -> Option<String> {
     let built = component.metadata().and_then(|data| data.modified()).ok()?;
     let (changed, file) = newest(project, DEPTH)?;
     let shown = file.strip_prefix(project).unwrap_or(&file).display();
-    (changed > built).then(|| format!("note: {shown} is newer than the last build; `invoker build` makes it anew"))
+    (changed > built)
+        .then(|| format!("note: {shown} is newer than the last build; `invoker build` makes it anew"))
 }
 
 fn newest(folder: &Path, depth: usize) -> Option<(SystemTime, std::path::PathBuf)> {
@@ -27,7 +28,8 @@ fn newest(folder: &Path, depth: usize) -> Option<(SystemTime, std::path::PathBuf
         let is_source = path.extension().is_some_and(|kind| SOURCES.iter().any(|known| kind == *known))
             && !name.to_string_lossy().starts_with("cases.")
             && name != "package-lock.json";
-        let found = if data.is_dir() && depth > 0 && !MADE.iter().any(|made| name == *made) && name != "cases" {
+        let found = if data.is_dir() && depth > 0 && !MADE.iter().any(|made| name == *made) && name != "cases"
+        {
             self::newest(&path, depth - 1)
         } else {
             data.modified().ok().filter(|_| data.is_file() && is_source).map(|time| (time, path))

@@ -28,7 +28,7 @@ mod tests {
         let all: Vec<_> = files().collect();
         assert!(all.iter().any(|(path, text)| *path == "sdk/src/lib.rs" && text.contains("pub mod prelude")));
         assert!(all.iter().any(|(path, _)| *path == "js/index.js"));
-        let bytes: usize = all.iter().map(|(path, text)| path.len() + text.len() + "--  --\n".len() + 1).sum();
+        let bytes: usize = all.iter().map(|(path, text)| path.len() + text.len() + "--  --\n".len()).sum();
         assert_eq!(bytes, TEXT.len());
     }
 }

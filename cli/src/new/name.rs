@@ -40,7 +40,10 @@ fn problem(name: &str) -> Option<String> {
     if name.len() > LONGEST {
         return Some(format!("a name has at most {LONGEST} characters, and this has {}", name.len()));
     }
-    TAKEN.split_whitespace().any(|taken| taken == name).then(|| "the word has a meaning of its own".to_owned())
+    TAKEN
+        .split_whitespace()
+        .any(|taken| taken == name)
+        .then(|| "the word has a meaning of its own".to_owned())
 }
 
 /// The nearest name that is allowed.

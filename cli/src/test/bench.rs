@@ -85,7 +85,11 @@ fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
             let named = given.input.as_ref();
             let at = function.description().inputs.iter().position(|port| Some(&port.name) == named);
             let (key, value) = given.bytes().map_err(|why| Error::internal("a case changed", why))?;
-            by_input.entry(at.unwrap_or_default()).or_default().push((key, value, given.timestamp.unwrap_or(-1)));
+            by_input.entry(at.unwrap_or_default()).or_default().push((
+                key,
+                value,
+                given.timestamp.unwrap_or(-1),
+            ));
         }
     }
     let records: usize = by_input.values().map(Vec::len).sum();

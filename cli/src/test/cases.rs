@@ -133,14 +133,20 @@ impl CaseFile {
                 let what = format!("{}: two cases are named {:?}", self.place(at), case.name);
                 return Err(Error::new(Exit::File, what, "a name tells cases apart", "give it another name"));
             }
-            let decoded = case.input.iter().map(|g| g.bytes().err()).chain(
-                case.output.iter().map(|e| e.bytes().err())).flatten().next();
+            let decoded = case
+                .input
+                .iter()
+                .map(|g| g.bytes().err())
+                .chain(case.output.iter().map(|e| e.bytes().err()))
+                .flatten()
+                .next();
             if let Some(why) = decoded {
                 let what = format!("{}: case {:?} cannot be read", self.place(at), case.name);
                 return Err(Error::new(Exit::File, what, why, "give text, or base64, and not both"));
             }
             if let Some(reject) = case.rejects.iter().find(|reject| reject.record >= case.input.len()) {
-                let what = format!("{}: case {:?} has no record {}", self.place(at), case.name, reject.record);
+                let what =
+                    format!("{}: case {:?} has no record {}", self.place(at), case.name, reject.record);
                 let why = format!("it has {} in `input`, counted from 0", case.input.len());
                 return Err(Error::new(Exit::File, what, why, "name the record that is to fail"));
             }
@@ -204,9 +210,10 @@ fn key_value(
 fn bytes(field: &str, text: &Option<Value>, base64: &Option<String>) -> Result<Option<Vec<u8>>, String> {
     match (text, base64) {
         (Some(_), Some(_)) => Err(format!("both {field:?} and \"{field}Base64\" are given")),
-        (None, Some(base64)) => {
-            STANDARD.decode(base64).map(Some).map_err(|error| format!("\"{field}Base64\" is not base64: {error}"))
-        }
+        (None, Some(base64)) => STANDARD
+            .decode(base64)
+            .map(Some)
+            .map_err(|error| format!("\"{field}Base64\" is not base64: {error}")),
         (Some(text), None) => Ok(Some(bytes_of(text))),
         (None, None) => Ok(None),
     }
@@ -230,7 +237,9 @@ pub(super) fn says(expected: &Value, found: &[u8]) -> bool {
 
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || (!(a.is_i64() && b.is_i64()) && a.as_f64() == b.as_f64()),
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || (!(a.is_i64() && b.is_i64()) && a.as_f64() == b.as_f64())
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
@@ -254,7 +263,8 @@ mod tests {
 
     #[test]
     fn text_stands_for_itself_and_the_rest_for_json() {
-        let file = read("- name: a\n  input:\n    - { key: 7, value: { b: [1, x] } }\n    - value: plain\n").unwrap();
+        let file = read("- name: a\n  input:\n    - { key: 7, value: { b: [1, x] } }\n    - value: plain\n")
+            .unwrap();
         let input = &file.cases.value[0].input;
         assert_eq!(input[0].bytes().unwrap(), (Some(b"7".to_vec()), Some(br#"{"b":[1,"x"]}"#.to_vec())));
         assert_eq!(input[1].bytes().unwrap(), (None, Some(b"plain".to_vec())));

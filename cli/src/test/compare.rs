@@ -86,11 +86,12 @@ fn name_of<'d>(description: &'d Description, sent: &Sent) -> &'d str {
 
 fn is_as(expected: &Expected, sent: &Sent, port: &str, description: &Description) -> bool {
     let named = expected.output.as_deref().or(description.outputs.first().map(|port| port.name.as_str()));
-    let bytes = |value: &Option<Value>, base64: &Option<String>, found: &Option<Vec<u8>>| match (value, base64) {
-        (Some(value), _) => found.as_ref().is_some_and(|found| says(value, found)),
-        (None, Some(base64)) => STANDARD.decode(base64).ok() == *found,
-        (None, None) => found.is_none(),
-    };
+    let bytes =
+        |value: &Option<Value>, base64: &Option<String>, found: &Option<Vec<u8>>| match (value, base64) {
+            (Some(value), _) => found.as_ref().is_some_and(|found| says(value, found)),
+            (None, Some(base64)) => STANDARD.decode(base64).ok() == *found,
+            (None, None) => found.is_none(),
+        };
     named == Some(port)
         && bytes(&expected.key, &expected.key_base64, &sent.key)
         && bytes(&expected.value, &expected.value_base64, &sent.value)
@@ -190,7 +191,8 @@ fn state(case: &Case, outcome: &Outcome) -> Vec<String> {
             let stored = found.get(key);
             if !holds(expected.as_ref(), stored) {
                 let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
-                lines.push(format!("- {name} of {key:?}: {}", shown(expected.as_ref().map(Value::to_string))));
+                lines
+                    .push(format!("- {name} of {key:?}: {}", shown(expected.as_ref().map(Value::to_string))));
                 let found = stored.map(|stored| stored_value(stored).to_string());
                 lines.push(format!("+ {name} of {key:?}: {}", shown(found)));
             }
@@ -248,14 +250,11 @@ enum Step<'a, E, F> {
     Extra(&'a F),
 }
 
-fn steps<'a, E, F>(
-    expected: &'a [E],
-    found: &'a [F],
-    same: &impl Fn(&E, &F) -> bool,
-) -> Vec<Step<'a, E, F>> {
+fn steps<'a, E, F>(expected: &'a [E], found: &'a [F], same: &impl Fn(&E, &F) -> bool) -> Vec<Step<'a, E, F>> {
     let prefix = expected.iter().zip(found).take_while(|(e, f)| same(e, f)).count();
     let mut steps: Vec<_> = expected.iter().zip(found).take(prefix).map(|(_, f)| Step::Both(f)).collect();
-    let (expected, found) = (expected.get(prefix..).unwrap_or_default(), found.get(prefix..).unwrap_or_default());
+    let (expected, found) =
+        (expected.get(prefix..).unwrap_or_default(), found.get(prefix..).unwrap_or_default());
     if expected.len().saturating_mul(found.len()) > PAIRS {
         steps.extend(expected.iter().map(Step::Missing));
         steps.extend(found.iter().map(Step::Extra));

@@ -78,7 +78,9 @@ pub(crate) fn test(args: &TestArgs, environment: &Environment, printer: &mut Pri
         PathBuf::new()
     } else if args.function.is_dir() {
         args.function.clone()
-    } else { folder_of(&args.function) };
+    } else {
+        folder_of(&args.function)
+    };
     let files = cases::files(&folder, args.cases.as_deref())?;
     let files = files.iter().map(|path| CaseFile::read(path)).collect::<Result<Vec<_>, _>>()?;
     let function = functions::load(&functions::engine(environment)?, &component)?;
@@ -91,7 +93,12 @@ pub(crate) fn test(args: &TestArgs, environment: &Environment, printer: &mut Pri
     if cases.is_empty() {
         let names: Vec<_> = all().map(|case| format!("{:?}", case.name)).collect();
         let what = format!("no case has {:?} in its name", args.filter.as_deref().unwrap_or_default());
-        return Err(Error::new(Exit::Usage, what, format!("there are {}", names.join(", ")), "change --filter"));
+        return Err(Error::new(
+            Exit::Usage,
+            what,
+            format!("there are {}", names.join(", ")),
+            "change --filter",
+        ));
     }
     if args.bench {
         return bench::bench(&function, &cases, printer);
@@ -135,7 +142,8 @@ impl Tally {
             return Ok(());
         }
         let what = format!("{} came out otherwise", counted(self.failed, "case"));
-        let help = "mend the function or the cases; `invoker test --update` writes what came out into the file";
+        let help =
+            "mend the function or the cases; `invoker test --update` writes what came out into the file";
         Err(Error::new(Exit::Case, what, "", help))
     }
 }
@@ -166,7 +174,8 @@ fn run_file(
             tally.failed += 1;
         }
         let updated = outcomes.contains_key(&at);
-        printer.item(|| verdict.text(case, &file.place(at), updated), || verdict.json(case, &file.place(at)))?;
+        printer
+            .item(|| verdict.text(case, &file.place(at), updated), || verdict.json(case, &file.place(at)))?;
     }
     Ok(outcomes)
 }

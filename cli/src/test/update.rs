@@ -19,11 +19,16 @@ pub(super) fn updated(file: &CaseFile, outcomes: &BTreeMap<usize, Case>) -> Resu
         return json(file, outcomes);
     }
     let mut lines: Vec<String> = file.text.lines().map(str::to_owned).collect();
-    // From the last to the first, so that the places of those before stay true.
-    for (&case, outcome) in outcomes.iter().rev() {
-        for part in PARTS.iter().rev() {
-            replace(file, &mut lines, case, part, outcome)?;
+    let mut edits = Vec::new();
+    for (&case, outcome) in outcomes {
+        for part in PARTS {
+            edits.extend(edit(file, &lines, case, part, outcome)?);
         }
+    }
+    // From the last to the first, so that the places of those before stay true.
+    edits.sort_by_key(|edit| edit.first);
+    for edit in edits.into_iter().rev() {
+        lines.splice(edit.first..edit.end, edit.lines);
     }
     let mut text = lines.join("\n");
     text.push('\n');
@@ -57,17 +62,24 @@ struct Block {
     indent: usize,
 }
 
-fn replace(
+/// Lines that take the place of others.
+struct Edit {
+    first: usize,
+    end: usize,
+    lines: Vec<String>,
+}
+
+fn edit(
     file: &CaseFile,
-    lines: &mut Vec<String>,
+    lines: &[String],
     case: usize,
     part: &str,
     outcome: &Case,
-) -> Result<(), Error> {
+) -> Result<Option<Edit>, Error> {
     let written = text_of(part, outcome);
     let old = block(file, lines, case, part);
     if old.is_none() && written.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let place = match old {
         Some(block) => block,
@@ -75,7 +87,7 @@ fn replace(
         None => {
             let name = block(file, lines, case, "name").or_else(|| block(file, lines, case, "input"));
             let name = name.ok_or_else(|| on_one_line(file, case))?;
-            let end = end_of(file, lines, case, &format!("[{}]", case + 1), name.first);
+            let end = end_of(file, lines, case, name.first);
             Block { first: end, end, indent: name.indent }
         }
     };
@@ -86,16 +98,20 @@ fn replace(
     if place.first != place.end && !lines.get(place.first).is_some_and(starts) {
         return Err(on_one_line(file, case));
     }
-    let mut new: Vec<String> =
-        written.iter().map(|line| format!("{}{line}", " ".repeat(place.indent))).collect();
     // The first field of a case shares its line with the mark of the list.
     let marked = lines.get(place.first).filter(|_| place.first != place.end);
-    if let (Some(marked), Some(first)) = (marked.filter(|line| line.trim_start().starts_with("- ")), new.first_mut()) {
+    let marked = marked.filter(|line| line.trim_start().starts_with("- "));
+    let written = match (written.as_slice(), marked) {
+        ([], Some(_)) => vec![format!("{part}: {}", if part == "state" { "{}" } else { "[]" })],
+        _ => written,
+    };
+    let mut new: Vec<String> =
+        written.iter().map(|line| format!("{}{line}", " ".repeat(place.indent))).collect();
+    if let (Some(marked), Some(first)) = (marked, new.first_mut()) {
         let mark = marked.find("- ").unwrap_or_default();
         first.replace_range(mark..=mark, "-");
     }
-    lines.splice(place.first..place.end, new);
-    Ok(())
+    Ok(Some(Edit { first: place.first, end: place.end, lines: new }))
 }
 
 fn on_one_line(file: &CaseFile, case: usize) -> Error {
@@ -115,14 +131,14 @@ fn block(file: &CaseFile, lines: &[String], case: usize, part: &str) -> Option<B
         .map(|other| other.line as usize - 1);
     let end = match next {
         Some(next) => trimmed(lines, first, next),
-        None => end_of(file, lines, case, &format!("[{}]", case + 1), first),
+        None => end_of(file, lines, case, first),
     };
     Some(Block { first, end, indent })
 }
 
 /// The line behind the last one of a case.
-fn end_of(file: &CaseFile, lines: &[String], _case: usize, next: &str, first: usize) -> usize {
-    let next = file.cases.place(next).map_or(lines.len(), |at| at.line as usize - 1);
+fn end_of(file: &CaseFile, lines: &[String], case: usize, first: usize) -> usize {
+    let next = file.cases.place(&format!("[{}]", case + 1)).map_or(lines.len(), |at| at.line as usize - 1);
     trimmed(lines, first, next)
 }
 
@@ -160,7 +176,12 @@ fn state(outcome: &Case) -> Vec<String> {
         let mut line = format!("  {}: {{ ", quoted(name));
         for (at, (key, value)) in keys.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
-            let _ = write!(line, "{comma}{}: {}", quoted(key), Value::to_string(value.as_ref().unwrap_or(&Value::Null)));
+            let _ = write!(
+                line,
+                "{comma}{}: {}",
+                quoted(key),
+                Value::to_string(value.as_ref().unwrap_or(&Value::Null))
+            );
         }
         line.push_str(" }");
         lines.push(line);
@@ -201,7 +222,10 @@ mod tests {
             input: Vec::new(),
             output: vec![Expected { value: Some(value.into()), ..Expected::default() }],
             rejects: vec![Reject { record: 0, code: "bad".to_owned(), message: None }],
-            state: BTreeMap::from([("total".to_owned(), BTreeMap::from([("a b".to_owned(), Some(2.into()))]))]),
+            state: BTreeMap::from([(
+                "total".to_owned(),
+                BTreeMap::from([("a b".to_owned(), Some(2.into()))]),
+            )]),
         }
     }
 
@@ -222,7 +246,10 @@ mod tests {
     fn a_new_case_is_filled_in() {
         let text = "- input: [{ value: x }]\n  name: one\n";
         let written = updated(&file("c.yaml", text), &BTreeMap::from([(0, outcome("n"))])).unwrap();
-        assert!(written.starts_with("- input: [{ value: x }]\n  name: one\n  output:\n    - { value: \"n\" }\n"), "{written}");
+        assert!(
+            written.starts_with("- input: [{ value: x }]\n  name: one\n  output:\n    - { value: \"n\" }\n"),
+            "{written}"
+        );
         assert_eq!(file("c.yaml", &written).cases.value[0].rejects.len(), 1);
     }
 
@@ -232,6 +259,10 @@ mod tests {
         let text = "- name: one\n  output:\n    - value: old\n  input: [{ value: x }]\n";
         let written = updated(&file("c.yaml", text), &BTreeMap::from([(0, nothing)])).unwrap();
         assert_eq!(written, "- name: one\n  input: [{ value: x }]\n");
+        let nothing = Case { output: Vec::new(), rejects: Vec::new(), state: BTreeMap::new(), ..outcome("") };
+        let first = file("c.yaml", "- output: [{ value: old }]\n  name: one\n  input: []\n");
+        let written = updated(&first, &BTreeMap::from([(0, nothing)])).unwrap();
+        assert_eq!(written, "- output: []\n  name: one\n  input: []\n");
         let braces = file("c.yaml", "- { name: one, input: [{ value: x }], output: [] }\n");
         let error = updated(&braces, &BTreeMap::from([(0, outcome("n"))])).unwrap_err();
         assert!(error.to_string().contains("c.yaml:1: the case cannot be updated"), "{error}");
@@ -239,7 +270,11 @@ mod tests {
 
     #[test]
     fn json_is_written_whole() {
-        let written = updated(&file("c.json", r#"[{"name":"one","input":[{"value":"x"}]}]"#), &BTreeMap::from([(0, outcome("n"))])).unwrap();
+        let written = updated(
+            &file("c.json", r#"[{"name":"one","input":[{"value":"x"}]}]"#),
+            &BTreeMap::from([(0, outcome("n"))]),
+        )
+        .unwrap();
         let read: Vec<Case> = serde_json::from_str(&written).unwrap();
         assert_eq!((read[0].name.as_str(), &read[0].output), ("one", &outcome("n").output));
     }

@@ -117,8 +117,7 @@ impl<'a> World<'a> {
     pub(super) fn start(&self) -> Result<Host, Error> {
         let program: Arc<dyn Program> = Arc::clone(&self.recorder) as Arc<dyn Program>;
         let programs = BTreeMap::from([(NAME.to_owned(), program)]);
-        let backends =
-            Backends { log: Arc::clone(&self.data.log), state: Arc::clone(&self.data.state) };
+        let backends = Backends { log: Arc::clone(&self.data.log), state: Arc::clone(&self.data.state) };
         Host::start(self.document.clone(), programs, backends).map_err(|error| match error {
             invoker_host::StartError::Settings { problems, .. } => {
                 let help = "give the case `settings` as the function declares them";
@@ -139,7 +138,9 @@ impl<'a> World<'a> {
         records: impl Iterator<Item = RecordRef<'r>>,
     ) -> Result<(), Error> {
         let failed = |error| log_failed("cannot write the records of a case", &error);
-        let (Some(topic), Some(end)) = (self.inputs.get(input), self.ends.get_mut(input)) else { return Ok(()) };
+        let (Some(topic), Some(end)) = (self.inputs.get(input), self.ends.get_mut(input)) else {
+            return Ok(());
+        };
         let mut producer = self.data.log.producer("cases").map_err(failed)?;
         let (handle, _) = producer.open(topic).map_err(failed)?;
         producer.begin().map_err(failed)?;
@@ -303,7 +304,8 @@ fn outcome(
         if sent.headers.is_none() {
             let own = case.input.get(source).filter(|_| description.headers != HeaderUse::Drop);
             let own = own.into_iter().flat_map(|given| &given.headers);
-            sent.headers = Some(own.map(|(name, value)| (name.clone(), Some(value.clone().into_bytes()))).collect());
+            sent.headers =
+                Some(own.map(|(name, value)| (name.clone(), Some(value.clone().into_bytes()))).collect());
         }
         // That of the log differs from run to run.
         if sent.timestamp.is_none() {
@@ -320,9 +322,11 @@ fn inputs_of(case: &Case, description: &Description) -> Result<Vec<usize>, Error
     let find = |(at, given): (usize, &super::cases::Given)| match &given.input {
         None if description.inputs.len() < 2 => Ok(0),
         Some(name) if description.inputs.is_empty() && name == "in" => Ok(0),
-        Some(name) => description.inputs.iter().position(|port| port.name == *name).ok_or_else(|| {
-            unknown_input(case, at, &format!("has no input {name:?}"), description)
-        }),
+        Some(name) => description
+            .inputs
+            .iter()
+            .position(|port| port.name == *name)
+            .ok_or_else(|| unknown_input(case, at, &format!("has no input {name:?}"), description)),
         None => Err(unknown_input(case, at, "has several inputs, and the record names none", description)),
     };
     case.input.iter().enumerate().map(find).collect()
@@ -380,12 +384,7 @@ fn entity(
     }
 }
 
-fn stored(
-    store: &dyn StateStore,
-    state: &str,
-    kind: StateKind,
-    key: &[u8],
-) -> Result<Option<Stored>, Error> {
+fn stored(store: &dyn StateStore, state: &str, kind: StateKind, key: &[u8]) -> Result<Option<Stored>, Error> {
     let failed = |error: invoker_host::state::Error| Error::internal("cannot read the state", chain(&error));
     let scope = Scope { deployment: NAME.to_owned(), entity: NAME.to_owned(), partition: 0 };
     if kind == StateKind::Value {
@@ -397,8 +396,15 @@ fn stored(
     }
     let (mut fields, mut start) = (BTreeMap::new(), None::<Vec<u8>>);
     loop {
-        let scan =
-            Scan { scope: &scope, state, kind, key: Some(key), prefix: b"", start: start.as_deref(), limit: 1000 };
+        let scan = Scan {
+            scope: &scope,
+            state,
+            kind,
+            key: Some(key),
+            prefix: b"",
+            start: start.as_deref(),
+            limit: 1000,
+        };
         let page = store.scan(scan).map_err(failed)?;
         for (field, value) in page.fields.iter().zip(page.values.iter()) {
             let field = String::from_utf8_lossy(field.unwrap_or_default()).into_owned();
