@@ -14,8 +14,11 @@ use super::world::World;
 use crate::error::{Error, Exit, counted};
 use crate::print::Printer;
 
-/// Records of the warm-up and of a measurement, where the records are small.
-const RECORDS: usize = 200_000;
+/// Records of the warm-up, which tells how many a measurement of about a second takes.
+const WARM_UP: usize = 4_000;
+const SECONDS: f64 = 1.0;
+/// Most records of a measurement.
+const RECORDS: usize = 500_000;
 /// Bytes that a measurement holds at most.
 const BYTES: usize = 64 << 20;
 
@@ -98,11 +101,11 @@ fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
         return Err(Error::new(Exit::Case, "there is nothing to measure", why, "give a case `input`"));
     }
     let bytes: usize = by_input.values().flatten().map(|(k, v, _)| 64 + len(k) + len(v)).sum();
-    let times = (RECORDS / records).min(BYTES / bytes).max(1);
+    let most = (RECORDS / records).min(BYTES / bytes).max(1);
     let settings = cases.first().map(|case| case.settings.clone()).unwrap_or_default();
     let manner = Manner { time_only: true, ..Manner::default() };
     let mut world = World::new(function, &settings, None, None, manner)?;
-    let feed = |world: &mut World<'_>| {
+    let feed = |world: &mut World<'_>, times: usize| {
         for (&input, records) in &by_input {
             let repeated = (0..times).flat_map(|_| records);
             world.feed(
@@ -118,12 +121,15 @@ fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
         Ok(())
     };
     // The first round warms up the instance, its state and the caches.
-    feed(&mut world)?;
+    let warm_up = WARM_UP.div_ceil(records).min(most);
+    feed(&mut world, warm_up)?;
     let host = world.start()?;
+    let began = Instant::now();
     let before = world.drain(&host)?;
+    let times = (warm_up as f64 * SECONDS / began.elapsed().as_secs_f64()) as usize;
     *lock(&world.notes()) = Default::default();
     let began = Instant::now();
-    feed(&mut world)?;
+    feed(&mut world, times.clamp(1, most))?;
     let after = world.drain(&host)?;
     let seconds = began.elapsed().as_secs_f64();
     host.stop(std::time::Duration::from_secs(10))

@@ -36,7 +36,7 @@ pub(super) fn compare(case: &Case, outcome: &Outcome, description: &Description)
     let rejects = lines(
         &case.rejects,
         &outcome.failed,
-        |expected, failed| failed_as(expected, failed),
+        failed_as,
         |expected| flow::reject(expected, None),
         |failed| flow::reject(&reject(failed), Some(failed)),
     );

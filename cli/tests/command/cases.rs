@@ -55,10 +55,24 @@ fn state_and_rejects_are_compared() {
     let cases = "- name: state\n  input: [{ key: k, value: x }]\n  output: [{ key: k, value: 1 }]\n  state: { total: { k: 7 } }\n";
     let (_, ended) = test("wordcount_count", cases, &[]);
     assert!(ended.out.contains("- total of \"k\": 7\n    + total of \"k\": 1"), "{ended:?}");
-    let cases = "- name: rejects\n  input: [{ value: one }, { value: reject }, { value: trap }]\n  output: [{ value: one }]\n  \
-                 rejects: [{ record: 1, code: told-to }, { record: 2, code: trap }]\n";
-    let (_, ended) = test("hostile", cases, &[]);
-    assert!(ended.out.contains("  output:") || ended.code == 0, "{ended:?}");
+    let rejects = "[{ record: 1, code: told-to }, { record: 2, code: trap, message: unreachable }]";
+    let cases = |rejects: &str| {
+        format!(
+            "- name: rejects\n  input: [{{ value: one }}, {{ value: reject }}, {{ value: trap }}]\n  \
+             output: [{{ output: main, value: one }}]\n  rejects: {rejects}\n"
+        )
+    };
+    assert!(test("hostile", &cases(rejects), &[]).1.succeeded().out.contains("1 passed"));
+    let (_, ended) = test("hostile", &cases("[{ record: 1, code: other }]"), &[]);
+    ended.failed(8, &["1 case came out otherwise"]);
+    let lines = [
+        "- { record: 1, code: \"other\" }",
+        "+ { record: 1, code: \"told-to\" }  # rejected: ",
+        "+ { record: 2, code: \"trap\" }  # trap: ",
+    ];
+    for line in lines {
+        assert!(ended.out.contains(line), "{line}: {}", ended.out);
+    }
 }
 
 #[test]

@@ -6,6 +6,11 @@ use crate::invocation::{Ended, Folder};
 fn in_project(folder: &Folder, project: &str, args: &[&str]) -> Ended {
     let mut command = folder.command(args);
     command.current_dir(folder.path(project)).env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
+    // A toolchain that was made for functions lies in the user's cache.
+    match std::env::var_os("INVOKER_CACHE") {
+        Some(cache) => command.env("INVOKER_CACHE", cache),
+        None => command.env_remove("INVOKER_CACHE"),
+    };
     crate::invocation::ended(command.output().unwrap())
 }
 
@@ -100,6 +105,31 @@ fn compile_errors_pass_through_and_a_missing_export_is_named() {
 }
 
 #[test]
+fn a_function_that_remembers_more_than_its_state_is_told() {
+    let folder = Folder::new();
+    folder.invoker(&["new", "f"]).succeeded();
+    let source = "use invoker_sdk::prelude::*;\n\n/// Numbers records.\n#[function]\nstruct Number {\n    /// The numbers.\n    \
+                  out: Output<u64>,\n    seen: u64,\n}\n\nimpl Process for Number {\n    fn process(&mut self, _: Record<'_>) -> \
+                  Result {\n        self.seen += 1;\n        self.out.send(self.seen)\n    }\n}\n";
+    folder.write("f/src/lib.rs", source);
+    folder.write(
+        "f/cases.yaml",
+        "- name: two\n  input: [{ value: a }, { value: b }]\n  output: [{ value: 1 }, { value: 2 }]\n",
+    );
+    in_project(&folder, "f", &["build"]).succeeded();
+    let ended = in_project(&folder, "f", &["test"]);
+    ended.failed(8, &["1 case came out otherwise"]);
+    let told = [
+        "it remembers something from call to call that is not state",
+        "- { value: \"2\" }",
+        "+ { value: \"1\" }",
+    ];
+    for text in told {
+        assert!(ended.out.contains(text), "{text}: {}", ended.out);
+    }
+}
+
+#[test]
 fn a_type_error_in_typescript_passes_through() {
     let folder = Folder::new();
     folder.invoker(&["new", "g", "--lang", "ts"]).succeeded();
@@ -118,7 +148,7 @@ fn schema_completion_pages_and_doctor_are_for_this_command() {
     assert!(schema["properties"]["spec"].is_object());
     assert_eq!(folder.invoker(&["schema"]).succeeded().out, folder.read("s.json"));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(folder.invoker(&["completion", shell]).succeeded().out.contains("--bench"), "{shell}");
+        assert!(folder.invoker(&["completion", shell]).succeeded().out.contains("bench"), "{shell}");
     }
     folder.invoker(&["man", "pages"]).succeeded();
     assert!(folder.read("pages/invoker.1").contains("invoker"));
