@@ -9,6 +9,7 @@ use invoker_engine::Function;
 use serde_json::{Value, json};
 
 use super::cases::Case;
+use super::outcome::HOST_DEADLINE;
 use super::recorder::{Manner, lock};
 use super::world::World;
 use crate::error::{Error, Exit, counted};
@@ -132,8 +133,7 @@ fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
     feed(&mut world, times.clamp(1, most))?;
     let after = world.drain(&host)?;
     let seconds = began.elapsed().as_secs_f64();
-    host.stop(std::time::Duration::from_secs(10))
-        .map_err(|error| Error::internal("the host did not end in order", error))?;
+    host.stop(HOST_DEADLINE).map_err(|error| Error::internal("the host did not end in order", error))?;
     let notes = world.notes();
     let notes = lock(&notes);
     Ok(Measured {

@@ -8,13 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use invoker_core::function::Description;
 use serde_json::Value;
 
+use super::align::lines;
 use super::cases::{Case, Expected, Reject, bytes_of, says};
 use super::flow;
+use super::outcome::{Failed, Outcome, Stored};
 use super::recorder::Sent;
-use super::world::{Failed, Outcome, Stored};
-
-/// Most pairs of records that are lined up; longer lists are compared place by place.
-const PAIRS: usize = 4_000_000;
 
 /// One part of a case that came out otherwise: a heading, and lines that begin with `-`, `+` or a space.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +28,7 @@ pub(super) fn compare(case: &Case, outcome: &Outcome, description: &Description)
         &case.output,
         &outcome.sent,
         |expected, sent| is_as(expected, sent, port(sent), description),
-        |expected| flow::record(expected),
+        flow::record,
         |sent| flow::record(&like(&case.output, observed(sent, description))),
     );
     let rejects = lines(
@@ -223,93 +221,9 @@ fn stored_text(expected: &Value, bytes: &[u8]) -> bool {
     expected.is_string() && serde_json::from_slice::<Value>(bytes).is_ok_and(|found| found == *expected)
 }
 
-/// Lines up two lists: what both have in the same order begins with a space, the rest with `-` or `+`. Empty where
-/// nothing differs.
-fn lines<E, F>(
-    expected: &[E],
-    found: &[F],
-    same: impl Fn(&E, &F) -> bool,
-    show_expected: impl Fn(&E) -> String,
-    show_found: impl Fn(&F) -> String,
-) -> Vec<String> {
-    let steps = steps(expected, found, &same);
-    if steps.iter().all(|step| matches!(step, Step::Both(_))) {
-        return Vec::new();
-    }
-    let line = |step: &Step<'_, E, F>| match step {
-        Step::Both(found) => format!("  {}", show_found(found)),
-        Step::Missing(expected) => format!("- {}", show_expected(expected)),
-        Step::Extra(found) => format!("+ {}", show_found(found)),
-    };
-    steps.iter().map(line).collect()
-}
-
-enum Step<'a, E, F> {
-    Both(&'a F),
-    Missing(&'a E),
-    Extra(&'a F),
-}
-
-fn steps<'a, E, F>(expected: &'a [E], found: &'a [F], same: &impl Fn(&E, &F) -> bool) -> Vec<Step<'a, E, F>> {
-    let prefix = expected.iter().zip(found).take_while(|(e, f)| same(e, f)).count();
-    let mut steps: Vec<_> = expected.iter().zip(found).take(prefix).map(|(_, f)| Step::Both(f)).collect();
-    let (expected, found) =
-        (expected.get(prefix..).unwrap_or_default(), found.get(prefix..).unwrap_or_default());
-    if expected.len().saturating_mul(found.len()) > PAIRS {
-        steps.extend(expected.iter().map(Step::Missing));
-        steps.extend(found.iter().map(Step::Extra));
-        return steps;
-    }
-    // longest[i][j]: how much of expected[i..] and found[j..] can be lined up.
-    let width = found.len() + 1;
-    let mut longest = vec![0u32; (expected.len() + 1) * width];
-    let at = |i: usize, j: usize| i * width + j;
-    let get = |longest: &[u32], i: usize, j: usize| longest.get(at(i, j)).copied().unwrap_or_default();
-    for (i, e) in expected.iter().enumerate().rev() {
-        for (j, f) in found.iter().enumerate().rev() {
-            let best = if same(e, f) {
-                get(&longest, i + 1, j + 1) + 1
-            } else {
-                get(&longest, i + 1, j).max(get(&longest, i, j + 1))
-            };
-            if let Some(slot) = longest.get_mut(at(i, j)) {
-                *slot = best;
-            }
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (expected.get(i), found.get(j)) {
-            (Some(e), Some(f)) if same(e, f) => {
-                steps.push(Step::Both(f));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(e), f) if f.is_none() || get(&longest, i + 1, j) >= get(&longest, i, j + 1) => {
-                steps.push(Step::Missing(e));
-                i += 1;
-            }
-            (_, Some(f)) => {
-                steps.push(Step::Extra(f));
-                j += 1;
-            }
-            _ => return steps,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_are_lined_up_around_what_differs() {
-        let shown = |word: &&str| (*word).to_owned();
-        let diff = |a: &[&str], b: &[&str]| lines(a, b, |a, b| a == b, shown, shown);
-        assert!(diff(&["a", "b"], &["a", "b"]).is_empty());
-        assert_eq!(diff(&["a", "b", "c"], &["a", "x", "c"]), ["  a", "- b", "+ x", "  c"]);
-        assert_eq!(diff(&["a", "b"], &["b", "c"]), ["- a", "  b", "+ c"]);
-        assert_eq!(diff(&[], &["a"]), ["+ a"]);
-    }
 
     #[test]
     fn a_text_in_state_may_be_said_with_or_without_its_quotes() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cases::{Expected, Reject};
-use super::world::Failed;
+use super::outcome::Failed;
 
 /// `{ key: "a", value: {"n":1} }`.
 pub(super) fn record(expected: &Expected) -> String {

@@ -3,11 +3,14 @@
 //! A case is run twice: batched as in production, and one record per call on a fresh instance each. Both must come out
 //! alike, as nobody promises a function how its records are cut into calls.
 
+mod align;
 mod bench;
 mod cases;
 mod compare;
 mod flow;
+mod outcome;
 mod recorder;
+mod stored;
 mod update;
 mod world;
 
@@ -21,8 +24,8 @@ use serde_json::{Value, json};
 
 use self::cases::{Case, CaseFile};
 use self::compare::Difference;
+use self::outcome::Outcome;
 use self::recorder::Manner;
-use self::world::Outcome;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, counted};
 use crate::functions;
@@ -211,14 +214,14 @@ fn verdict(function: &Function, case: &Case) -> Result<Verdict, Error> {
     // One clock for all runs: they may differ in nothing else.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
     let manner = |fresh| Manner { fresh, now: Some(now), time_only: false };
-    let outcome = world::run(function, case, None, manner(false))?;
+    let outcome = outcome::run(function, case, None, manner(false))?;
     let differences = compare::compare(case, &outcome, description);
-    let alone = world::run(function, case, Some(1), manner(true))?;
+    let alone = outcome::run(function, case, Some(1), manner(true))?;
     let otherwise = compare::between(&outcome, &alone, description);
     let dependence = if otherwise.is_empty() {
         None
     } else {
-        let kept = world::run(function, case, Some(1), manner(false))?;
+        let kept = outcome::run(function, case, Some(1), manner(false))?;
         let remembers = compare::between(&outcome, &kept, description).is_empty();
         Some((if remembers { REMEMBERS } else { BATCH }, otherwise))
     };
