@@ -99,7 +99,9 @@ impl Host {
         for (document, report, lanes) in specs {
             let spawn = |spec: LaneSpec| {
                 let name = format!("lane {}", spec.entity.id);
-                std::thread::Builder::new().name(name).spawn(move || lane::run(&spec))
+                // Nobody speaks to it yet: it keeps the partitions that it was given.
+                let (_, commands) = crossbeam_channel::unbounded();
+                std::thread::Builder::new().name(name).spawn(move || lane::run(&spec, &commands))
             };
             let lanes = lanes.into_iter().map(spawn).collect::<Result<_, _>>()?;
             entities.push(Running { document, report, lanes });

@@ -67,6 +67,8 @@ pub enum PartitionState {
     Stopped {
         error: String,
     },
+    /// Another host has taken it from this one.
+    Taken,
 }
 
 /// Where the lanes of one entity write.
@@ -91,6 +93,12 @@ struct Standing {
     state: PartitionState,
 }
 
+impl Standing {
+    fn starting() -> Self {
+        Self { committed: Vec::new(), cached_keys: 0, state: PartitionState::Starting }
+    }
+}
+
 /// Adds to a counter.
 pub(crate) fn add(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Ordering::Relaxed);
@@ -98,16 +106,18 @@ pub(crate) fn add(counter: &AtomicU64, n: u64) {
 
 impl Report {
     pub(crate) fn new(partitions: &[u32]) -> Self {
-        let starting = Standing { committed: Vec::new(), cached_keys: 0, state: PartitionState::Starting };
-        let standings = partitions.iter().map(|&partition| (partition, starting.clone())).collect();
+        let standings = partitions.iter().map(|&partition| (partition, Standing::starting())).collect();
         Self { partitions: Mutex::new(standings), ..Self::default() }
     }
 
     fn change(&self, partition: u32, change: impl FnOnce(&mut Standing)) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(standing) = partitions.get_mut(&partition) {
-            change(standing);
-        }
+        change(partitions.entry(partition).or_insert_with(Standing::starting));
+    }
+
+    /// The partition is no longer this host's.
+    pub(crate) fn forget(&self, partition: u32) {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
     }
 
     pub(crate) fn set_state(&self, partition: u32, state: PartitionState) {

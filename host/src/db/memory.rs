@@ -28,6 +28,18 @@ impl Memory {
         )
     }
 
+    /// Another database that holds the same.
+    #[cfg(test)]
+    pub(super) fn copy(&self) -> Self {
+        let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
+        let copy = |map: &Arc<Map>| {
+            let entries = map.entries.read().unwrap_or_else(PoisonError::into_inner).clone();
+            Arc::new(Map { id: map.id, entries: RwLock::new(entries) })
+        };
+        let spaces = spaces.iter().map(|(name, map)| (name.clone(), copy(map))).collect();
+        Self { spaces: RwLock::new(spaces) }
+    }
+
     pub(super) fn write(&self, batch: Batch) {
         let mut maps: Vec<Arc<Map>> = Vec::new();
         for change in &batch.changes {

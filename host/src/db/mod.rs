@@ -63,6 +63,15 @@ impl Database {
         Self(Engine::Memory(Arc::default()))
     }
 
+    /// Another database in memory that holds the same.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> Self {
+        match &self.0 {
+            Engine::Memory(memory) => Self(Engine::Memory(Arc::new(memory.copy()))),
+            Engine::Disk(_) => Self::memory(),
+        }
+    }
+
     /// Opens the data directory, or makes it. One process at a time can have it.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, Error> {
         Ok(Self(Engine::Disk(disk::Disk::open(dir, durability)?)))

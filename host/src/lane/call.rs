@@ -25,6 +25,9 @@ enum Outcome {
     Failed(Failure, Option<usize>),
 }
 
+/// Time for the commit of a transaction, beside the calls in it.
+const COMMIT_ROOM: Duration = Duration::from_secs(5);
+
 /// What one call needs beside the records, kept from call to call.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -37,15 +40,17 @@ pub(super) struct Scratch {
 impl Session<'_> {
     /// Processes the polled batch: every record of it is done, failed for good, or will be polled again.
     pub(super) fn process(&mut self, partition: usize, input: usize) -> Result<(), Trouble> {
-        if self.delivery() == Delivery::AtMostOnce {
-            self.claim(partition, input)?;
+        if self.delivery() == Delivery::AtMostOnce && !self.count_as_done(partition, input)? {
+            return Ok(());
         }
-        self.writer.begin()?;
         let mut work = std::mem::take(&mut self.scratch.work);
         work.clear();
         work.push(0..self.batch.len());
         let mut isolating = false;
         while let Some(range) = work.pop() {
+            if !self.has_time_for_a_call(isolating) && !self.commit()? {
+                break;
+            }
             let outcome = self.call(partition, input, range.clone(), isolating)?;
             let goes_on = match outcome {
                 Outcome::Kept { consumed, stopped } => {
@@ -72,6 +77,12 @@ impl Session<'_> {
         }
         self.scratch.work = work;
         Ok(())
+    }
+
+    /// Whether the open transaction, if there is one, outlives a call that takes all the time it may.
+    fn has_time_for_a_call(&self, isolating: bool) -> bool {
+        let call = deadline(self.spec, isolating);
+        self.writer.open_for() + call + COMMIT_ROOM / 2 < transaction_timeout(self.spec)
     }
 
     /// The function could not do the first record of `left`. False = the partition goes no further now.
@@ -173,6 +184,9 @@ impl Session<'_> {
     ) -> Result<Outcome, Trouble> {
         let Some(owned) = self.partitions.get_mut(partition) else { unreachable_partition() };
         let batch = if range.len() == self.batch.len() { &self.batch } else { &self.part };
+        if !result.outputs.sources.is_empty() {
+            self.writer.begin()?;
+        }
         let written = self
             .writer
             .write(batch, owned.partition, &result.outputs)
@@ -299,6 +313,12 @@ fn deadline(spec: &LaneSpec, isolating: bool) -> Duration {
     let declared = spec.program.description().record_deadline.map(u64::from);
     let record = declared.unwrap_or(limits.record_deadline_ms);
     Duration::from_millis(if isolating { record } else { record.max(limits.batch_deadline_ms) })
+}
+
+/// How long the log lets a transaction of this lane stay open: one call, and a commit. It is as short as that because
+/// what a dead host left open blocks the readers behind it.
+pub(super) fn transaction_timeout(spec: &LaneSpec) -> Duration {
+    deadline(spec, false) + COMMIT_ROOM
 }
 
 fn start(spec: &LaneSpec, owned: &Owned) -> Result<Box<dyn crate::program::Processor>, CallError> {

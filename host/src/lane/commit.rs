@@ -21,8 +21,9 @@ use crate::report::add;
 use crate::state::{Answer, Apply, Changes, Stage};
 
 impl Session<'_> {
-    /// Commits what was processed since the last commit.
-    pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+    /// Commits what was processed since the last commit. False = it was undone instead, as some partitions may not
+    /// commit any more: those are dropped, and the others read again from their last commit.
+    pub(super) fn commit(&mut self) -> Result<bool, Trouble> {
         self.open_since = None;
         let touched: Vec<usize> = (0..self.partitions.len())
             .filter(|&at| self.partitions.get(at).is_some_and(|owned| owned.touched))
@@ -32,22 +33,22 @@ impl Session<'_> {
             Delivery::AtLeastOnce => self.commit_at_least_once(&touched),
             Delivery::AtMostOnce => {
                 self.partitions.iter_mut().for_each(|owned| owned.touched = false);
-                self.publish()
+                self.publish().map(|()| true)
             }
         }
     }
 
-    fn commit_exactly_once(&mut self, touched: &[usize]) -> Result<(), Trouble> {
+    fn commit_exactly_once(&mut self, touched: &[usize]) -> Result<bool, Trouble> {
         // Whatever is written touches its partition, so an open transaction holds nothing here.
         if touched.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         self.writer.begin()?;
         self.writer.producer.flush().map_err(Trouble::log("flush outputs"))?;
         let ids = self.add_offsets(touched)?;
         let answers = self.stage(touched, &ids)?;
         if answers.iter().any(|answer| *answer != Answer::Ok) {
-            return self.abort_refused(touched, &answers);
+            return self.undo_refused(touched, &answers);
         }
         self.end_transaction()?;
         for (&at, id) in touched.iter().zip(ids) {
@@ -56,19 +57,19 @@ impl Session<'_> {
                 owned.unpromoted = true;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn commit_at_least_once(&mut self, touched: &[usize]) -> Result<(), Trouble> {
+    fn commit_at_least_once(&mut self, touched: &[usize]) -> Result<bool, Trouble> {
         self.publish()?;
         if touched.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         self.writer.begin()?;
         let ids = self.add_offsets(touched)?;
         let answers = self.apply(touched, &ids)?;
         if answers.iter().any(|answer| *answer != Answer::Ok) {
-            return self.abort_refused(touched, &answers);
+            return self.undo_refused(touched, &answers);
         }
         self.end_transaction()?;
         for (&at, id) in touched.iter().zip(ids) {
@@ -77,7 +78,7 @@ impl Session<'_> {
                 view.cache_mut().unpin(id);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// At-least-once and at-most-once: what was written becomes visible now.
@@ -89,8 +90,8 @@ impl Session<'_> {
         self.end_transaction()
     }
 
-    /// At-most-once: the polled batch counts as done before it is processed.
-    pub(super) fn claim(&mut self, partition: usize, input: usize) -> Result<(), Trouble> {
+    /// At-most-once: the polled batch counts as done before it is processed. False = it must not be processed here.
+    pub(super) fn count_as_done(&mut self, partition: usize, input: usize) -> Result<bool, Trouble> {
         self.publish()?;
         if let Some(owned) = self.partitions.get_mut(partition)
             && let (Some(next), Some(&slot)) = (owned.next.get_mut(input), owned.slots.get(input))
@@ -103,11 +104,11 @@ impl Session<'_> {
         let checks: Vec<_> = owned.iter().map(|owned| (&owned.scope, owned.token)).collect();
         let answers = self.spec.state.check(&checks).map_err(Trouble::state("check the ownership"))?;
         if answers.iter().any(|answer| *answer != Answer::Ok) {
-            return self.abort_refused(&[partition], &answers);
+            return self.undo_refused(&[partition], &answers);
         }
         self.end_transaction()?;
         ids.into_iter().for_each(|id| self.settle(partition, id));
-        Ok(())
+        Ok(true)
     }
 
     /// Positions of every input of these partitions, with the ids of their commits.
@@ -147,6 +148,7 @@ impl Session<'_> {
                     changes: owned.view.as_ref().map_or(&none, |view| view.cache().changes()),
                     committed: owned.committed,
                     previous: owned.committed,
+                    promoted: !owned.unpromoted,
                 })
             })
             .collect();
@@ -226,7 +228,7 @@ impl Session<'_> {
                     let owned = self.partitions.iter_mut().find(|owned| owned.partition == partition);
                     owned.into_iter().for_each(|owned| owned.promoted());
                 }
-                Answer::Refused => self.stop_partition(partition, TAKEN),
+                Answer::Refused => self.refused(partition)?,
                 other => return Err(Trouble::recover("promote state", format!("{other:?}"))),
             }
         }
@@ -234,21 +236,21 @@ impl Session<'_> {
     }
 
     /// Some partitions may not commit: nothing of the transaction counts, they are dropped, and the rest runs again.
-    fn abort_refused(&mut self, touched: &[usize], answers: &[Answer]) -> Result<(), Trouble> {
+    fn undo_refused(&mut self, touched: &[usize], answers: &[Answer]) -> Result<bool, Trouble> {
         self.abort()?;
+        let mut refused = Vec::new();
         for (&at, answer) in touched.iter().zip(answers) {
             match answer {
                 Answer::Ok => {}
-                Answer::Refused => {
-                    if let Some(partition) = self.partitions.get(at).map(|owned| owned.partition) {
-                        self.stop_partition(partition, TAKEN);
-                    }
-                }
+                Answer::Refused => refused.extend(self.partitions.get(at).map(|owned| owned.partition)),
                 // Taking again finds the two positions and follows `onStateLoss`.
                 other => return Err(Trouble::recover("stage state", format!("{other:?}"))),
             }
         }
-        Ok(())
+        for partition in refused {
+            self.refused(partition)?;
+        }
+        Ok(false)
     }
 
     /// Ends the open transaction without a trace; allowed because no commit was sent on it. Everything since the last
@@ -269,5 +271,3 @@ impl Session<'_> {
         Ok(())
     }
 }
-
-const TAKEN: &str = "another host has taken this partition";

@@ -1,6 +1,7 @@
 //! From what a function returned to what the log and the cache keep.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use invoker_core::function::HeaderUse;
 use invoker_core::partitioner::partition_of;
@@ -23,6 +24,7 @@ pub(super) struct Writer {
     headers: HeaderUse,
     /// A transaction is open.
     pub(super) open: bool,
+    opened_at: Instant,
 }
 
 /// An opened topic.
@@ -44,7 +46,7 @@ impl Writer {
         let wanted = spec.entity.on_failure == invoker_core::document::OnFailure::DeadLetter;
         let dead_letters = if wanted { Some(open(&spec.entity.dead_letter_topic)?) } else { None };
         let headers = spec.program.description().headers;
-        Ok(Self { producer, outputs, dead_letters, headers, open: false })
+        Ok(Self { producer, outputs, dead_letters, headers, open: false, opened_at: Instant::now() })
     }
 
     /// Makes sure that a transaction is open.
@@ -52,8 +54,14 @@ impl Writer {
         if !self.open {
             self.producer.begin().map_err(Trouble::log("begin a transaction"))?;
             self.open = true;
+            self.opened_at = Instant::now();
         }
         Ok(())
+    }
+
+    /// How long a transaction has been open.
+    pub(super) fn open_for(&self) -> Duration {
+        if self.open { self.opened_at.elapsed() } else { Duration::ZERO }
     }
 
     pub(super) fn pending_bytes(&self) -> usize {

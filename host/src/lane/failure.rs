@@ -187,6 +187,7 @@ impl Session<'_> {
                     ("invoker-function", self.spec.program.digest().to_owned()),
                     ("invoker-log", log_tail),
                 ];
+                self.writer.begin()?;
                 self.writer
                     .dead_letter(&self.batch, at, number, &provenance)
                     .map_err(Trouble::log("write a dead letter"))?;

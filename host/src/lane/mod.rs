@@ -7,13 +7,18 @@
 //! 2. `call.rs`: prefetch its state, call the function once, check what it wants to write,
 //! 3. `emit.rs`: hand outputs to the producer, keep state changes in the cache,
 //! 4. `failure.rs`: what happens when a record cannot be processed,
-//! 5. `commit.rs`: commit outputs, offsets and state together; `take.rs` is how ownership begins and ends.
+//! 5. `commit.rs`: commit outputs, offsets and state together.
+//!
+//! `take.rs` is how ownership of a partition begins and ends, `assignment.rs` which partitions those are.
 
+mod assignment;
 mod call;
 mod commit;
 mod emit;
 mod failure;
 mod owned;
+mod positions;
+mod standing;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -23,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crossbeam_channel::Receiver;
 use invoker_core::document::{Delivery, EntityDocument};
 use invoker_core::function::SettingValue;
 use invoker_core::records::RecordBatch;
@@ -31,8 +37,10 @@ use crate::log::{self, Log, PollLimit, Source};
 use crate::program::Program;
 use crate::report::{PartitionState, Report, add};
 use crate::state::cache::Budget;
-use crate::state::{self, StateStore};
+use crate::state::{self, Scope, StateStore};
 use crate::stop::Stop;
+use assignment::Assignment;
+pub(crate) use assignment::Command;
 use call::Scratch;
 use emit::Writer;
 use owned::Owned;
@@ -43,6 +51,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 const COMMIT_BYTES: usize = 16 << 20;
 /// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
 const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How often an idle lane makes sure that it has nothing to do; found so twice in a row, it starts again.
+const STALL_CHECK_EVERY: Duration = Duration::from_secs(10);
 /// How often an idle lane has expired values removed, and how many it has looked at then.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_ROWS: usize = 10_000;
@@ -64,6 +74,12 @@ pub(crate) struct LaneSpec {
     pub(crate) state: Arc<dyn StateStore>,
     pub(crate) report: Arc<Report>,
     pub(crate) stop: Stop,
+}
+
+impl LaneSpec {
+    fn scope(&self, partition: u32) -> Scope {
+        Scope { deployment: self.deployment.clone(), entity: self.entity.id.clone(), partition }
+    }
 }
 
 /// Why a session cannot go on.
@@ -116,15 +132,17 @@ pub(crate) fn described(error: &dyn std::error::Error) -> String {
 
 /// Waits between two sessions of a lane.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = if cfg!(test) { FIRST_WAIT } else { Duration::from_secs(5) };
 
 /// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows while
 /// nothing can be committed.
-pub(crate) fn run(spec: &LaneSpec) {
+pub(crate) fn run(spec: &LaneSpec, commands: &Receiver<Command>) {
+    let mut assignment = Assignment::new(&spec.partitions);
     let mut wait = FIRST_WAIT;
     while !spec.stop.requested() {
         let commits = spec.report.commits.load(Ordering::Relaxed);
-        match Session::start(spec).and_then(Session::run) {
+        assignment::note(commands, &mut assignment);
+        match Session::start(spec, &mut assignment).and_then(|session| session.run(commands)) {
             Ok(()) => return,
             Err(trouble @ Trouble::Recover { .. }) => {
                 tracing::warn!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane recovers");
@@ -137,7 +155,7 @@ pub(crate) fn run(spec: &LaneSpec) {
             }
             Err(trouble @ Trouble::Fatal { .. }) => {
                 tracing::error!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane stopped");
-                for &partition in &spec.partitions {
+                for partition in assignment.wanted() {
                     spec.report.set_state(partition, PartitionState::Stopped { error: trouble.to_string() });
                 }
                 return;
@@ -149,6 +167,7 @@ pub(crate) fn run(spec: &LaneSpec) {
 /// The life of one producer: what is in memory here ends with it.
 struct Session<'a> {
     spec: &'a LaneSpec,
+    assignment: &'a mut Assignment,
     source: Box<dyn Source>,
     writer: Writer,
     partitions: Vec<Owned>,
@@ -160,23 +179,25 @@ struct Session<'a> {
     scratch: Scratch,
     /// Bytes that the caches of all partitions share.
     budget: Arc<Budget>,
-    /// When the first record of the open transaction was polled.
+    /// When the first record that is not committed was polled.
     open_since: Option<Instant>,
     limit: PollLimit,
     swept_at: Instant,
+    stall_checked_at: Instant,
 }
 
 impl Session<'_> {
-    fn run(mut self) -> Result<(), Trouble> {
+    fn run(mut self, commands: &Receiver<Command>) -> Result<(), Trouble> {
         let interval = Duration::from_millis(self.spec.entity.commit_interval_ms);
         while !self.spec.stop.requested() {
+            self.obey(commands)?;
             self.resume_due_retries();
             let wait = if self.open_since.is_some() { Duration::ZERO } else { IDLE_WAIT };
             let polled = self.poll(wait)?;
             if let Some((partition, input)) = polled {
                 let began = Instant::now();
-                self.open_since.get_or_insert(began);
                 self.process(partition, input)?;
+                self.open_since.get_or_insert(began);
                 if self.delivery() != Delivery::ExactlyOnce {
                     self.publish()?;
                 }
@@ -211,6 +232,7 @@ impl Session<'_> {
     fn rest(&mut self) -> Result<(), Trouble> {
         self.promote()?;
         self.sweep()?;
+        self.check_for_stall()?;
         let mut renew = false;
         for owned in &mut self.partitions {
             owned.relieve();
@@ -219,7 +241,28 @@ impl Session<'_> {
                 renew = true;
             }
         }
-        if renew { self.commit() } else { Ok(()) }
+        if renew { self.commit().map(drop) } else { Ok(()) }
+    }
+
+    /// A source that gives nothing although there is something has stopped working, whatever it says: start again.
+    fn check_for_stall(&mut self) -> Result<(), Trouble> {
+        if self.stall_checked_at.elapsed() < STALL_CHECK_EVERY {
+            return Ok(());
+        }
+        self.stall_checked_at = Instant::now();
+        for owned in self.partitions.iter_mut().filter(|owned| owned.runs() && owned.retry.is_none()) {
+            let stood = std::mem::replace(&mut owned.idle_at, owned.next.clone());
+            for (input, (&slot, next)) in owned.slots.iter().zip(&owned.next).enumerate() {
+                let of = take::input_partition(&self.spec.entity.inputs, input, owned.partition);
+                let (_, end) =
+                    self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
+                if stood.get(input) == Some(next) && self.source.position(slot) < end {
+                    let why = format!("{}[{}] stands at {next} of {end}", of.topic, of.partition);
+                    return Err(Trouble::recover("read input, which gives nothing", why));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Has the store remove values that expired long ago, a few at a time, while there is nothing else to do.

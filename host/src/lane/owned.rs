@@ -33,6 +33,8 @@ pub(super) struct Owned {
     pub(super) touched: bool,
     /// The starting position was chosen, not read: it must be committed even if no record comes.
     pub(super) unsaved: bool,
+    /// Position per input when the lane last looked whether it is rightly idle.
+    pub(super) idle_at: Vec<u64>,
     /// The last commit is staged and not yet promoted.
     pub(super) unpromoted: bool,
     /// State of the keys, while it is not lent to a call.

@@ -1,37 +1,31 @@
-//! How ownership of a partition begins and ends: rules 1, 2 and 10 of the delivery protocol.
+//! How ownership of partitions begins and ends: rules 1, 2 and 10 of the delivery protocol.
 //!
 //! take (compare-and-set in the store) → fence whoever may still write → read the stable committed position →
 //! raise the epoch if the log knows a higher one → finish (promote what was committed, drop the rest) → the state
-//! must stand where the log stands.
+//! must stand where the log stands. Each step is done for all partitions before the next, so that the slow one, the
+//! fence, is waited for once.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use invoker_core::commit::{CommitId, Token};
-use invoker_core::document::{Delivery, InputDocument, OnStateLoss, StartPosition};
+use invoker_core::commit::Token;
+use invoker_core::document::{InputDocument, OnStateLoss};
 
+use super::assignment::Assignment;
 use super::emit::Writer;
 use super::owned::{LogTail, Owned};
+use super::positions::{check_meta, positions};
+use super::standing::{Standing, committed_id, lost_text, standing};
 use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
 use crate::report::PartitionState;
 use crate::state::cache::Budget;
-use crate::state::{Answer, Applied, Meta, Scope, Take};
-
-/// Where the log and the state say that a partition stands.
-#[derive(Debug, PartialEq, Eq)]
-enum Standing {
-    /// Nothing was ever committed.
-    Fresh,
-    /// Both agree, or the state may rightly be ahead (at-least-once).
-    Agreed,
-    /// They disagree.
-    Lost,
-}
+use crate::state::{Answer, Applied, Scope, Take};
 
 impl<'a> Session<'a> {
-    /// A new producer, and every partition taken again with it.
-    pub(super) fn start(spec: &'a LaneSpec) -> Result<Self, Trouble> {
+    /// A new producer, and every partition of the assignment taken again with it.
+    pub(super) fn start(spec: &'a LaneSpec, assignment: &'a mut Assignment) -> Result<Self, Trouble> {
         let producer =
             spec.log.producer(&spec.transactional_id).map_err(Trouble::log("start the producer"))?;
         let source = spec.log.source().map_err(Trouble::log("start the source"))?;
@@ -39,11 +33,13 @@ impl<'a> Session<'a> {
         let limits = &spec.entity.limits;
         let most =
             spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);
+        let partitions = assignment.wanted();
         let mut session = Self {
             spec,
+            assignment,
             source,
             writer,
-            partitions: Vec::with_capacity(spec.partitions.len()),
+            partitions: Vec::with_capacity(partitions.len()),
             slots: Vec::new(),
             batch: Default::default(),
             part: Default::default(),
@@ -51,56 +47,101 @@ impl<'a> Session<'a> {
             budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
             swept_at: Instant::now(),
+            stall_checked_at: Instant::now(),
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
-        for &partition in &spec.partitions {
-            if spec.stop.requested() {
-                break;
-            }
-            session.take(partition)?;
-        }
+        session.take(&partitions)?;
         Ok(session)
     }
 
-    /// Takes one partition and starts to read it; one that must not run is reported and left out.
-    fn take(&mut self, partition: u32) -> Result<(), Trouble> {
-        let spec = self.spec;
-        let scope = Scope { deployment: spec.deployment.clone(), entity: spec.entity.id.clone(), partition };
-        let Owner { token, committed, applied } = own(spec, self.source.as_ref(), &scope)?;
-        let refuse = |error: String| {
-            tracing::error!(entity = spec.entity.id, partition, error, "partition not started");
-            spec.report.set_state(partition, PartitionState::Stopped { error });
-        };
+    /// Takes partitions and starts to read them; one that must not run is reported and left out.
+    pub(super) fn take(&mut self, partitions: &[u32]) -> Result<(), Trouble> {
+        let (mut taken, mut old_ids) = (Vec::with_capacity(partitions.len()), BTreeSet::new());
+        for &partition in partitions {
+            let scope = self.spec.scope(partition);
+            if let Some((token, old)) = self.claim(&scope)? {
+                old_ids.extend(old);
+                taken.push((scope, token));
+            }
+        }
+        old_ids.remove(&self.spec.transactional_id);
+        let old_ids: Vec<_> = old_ids.into_iter().collect();
+        self.spec.log.fence(&old_ids).map_err(Trouble::log("fence earlier owners"))?;
+        for (scope, token) in taken {
+            self.settle_in(scope, token)?;
+        }
+        Ok(())
+    }
+
+    /// Becomes the owner in the store; `None` = another host took the partition after this lane had it.
+    fn claim(&mut self, scope: &Scope) -> Result<Option<(Token, Vec<String>)>, Trouble> {
+        let (spec, failed) = (self.spec, || Trouble::state("take a partition"));
+        loop {
+            let seen = spec.state.owner(scope).map_err(failed())?;
+            let Some(nonce) = self.assignment.nonce_for(scope.partition, seen) else {
+                self.lose(scope.partition);
+                return Ok(None);
+            };
+            match spec.state.take(scope, nonce, &spec.transactional_id, seen).map_err(failed())? {
+                Take::Taken { token, old_ids, .. } => {
+                    self.assignment.owned(scope.partition, token);
+                    return Ok(Some((token, old_ids)));
+                }
+                Take::Moved => {}
+            }
+        }
+    }
+
+    /// The rest of a take, when nobody else can commit for the partition any more.
+    fn settle_in(&mut self, scope: Scope, token: Token) -> Result<(), Trouble> {
+        let (spec, partition) = (self.spec, scope.partition);
+        let committed = stable_positions(spec, self.source.as_ref(), partition)?;
+        let (token, applied) = finish(spec, &scope, token, &committed)?;
+        self.assignment.owned(partition, token);
         if let Err(error) = check_meta(spec, &scope, token)? {
-            refuse(error);
+            refuse(spec, partition, error);
             return Ok(());
         }
-        let standing = standing(spec.entity.delivery, &committed, applied.as_ref());
-        let positions = match (standing, spec.entity.on_state_loss) {
-            (Standing::Lost, OnStateLoss::Fail) => {
-                refuse(lost_text(&committed, applied.as_ref()));
-                return Ok(());
-            }
-            (Standing::Lost, OnStateLoss::Rewind) => {
-                tracing::warn!(
-                    entity = spec.entity.id,
-                    partition,
-                    "state lost: going back to where the state stands"
-                );
-                let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
-                positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
-            }
-            _ => positions(spec, self.source.as_ref(), partition, |input| {
-                committed.get(input).and_then(Option::as_ref).map(|committed| committed.offset)
-            })?,
-        };
+        let positions =
+            match (standing(spec.entity.delivery, &committed, applied.as_ref()), spec.entity.on_state_loss) {
+                (Standing::Lost, OnStateLoss::Fail) => {
+                    refuse(spec, partition, lost_text(&committed, applied.as_ref()));
+                    return Ok(());
+                }
+                (Standing::Lost, OnStateLoss::Rewind) => {
+                    tracing::warn!(
+                        entity = spec.entity.id,
+                        partition,
+                        "state lost: going back to where the state stands"
+                    );
+                    let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
+                    positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
+                }
+                _ => positions(spec, self.source.as_ref(), partition, |input| {
+                    committed.get(input).and_then(Option::as_ref).map(|committed| committed.offset)
+                })?,
+            };
+        let unsaved = committed.iter().any(Option::is_none);
+        self.read(scope, token, positions, applied, unsaved)
+    }
+
+    /// Starts to read a partition at these positions, one per input.
+    fn read(
+        &mut self,
+        scope: Scope,
+        token: Token,
+        positions: Vec<u64>,
+        applied: Option<Applied>,
+        unsaved: bool,
+    ) -> Result<(), Trouble> {
+        let (spec, partition) = (self.spec, scope.partition);
         let mut slots = Vec::with_capacity(positions.len());
         for (input, &position) in positions.iter().enumerate() {
             let slot = self
                 .source
                 .assign(&input_partition(&spec.entity.inputs, input, partition), position)
                 .map_err(Trouble::log("start to read"))?;
-            self.slots.resize(self.slots.len().max(slot + 1), (usize::MAX, 0));
+            self.slots.resize(self.slots.len().max(slot + 1), NO_SLOT);
             if let Some(entry) = self.slots.get_mut(slot) {
                 *entry = (self.partitions.len(), input);
             }
@@ -121,7 +162,8 @@ impl<'a> Session<'a> {
             sequence: 0,
             touched: false,
             unpromoted: false,
-            unsaved: committed.iter().any(Option::is_none),
+            unsaved,
+            idle_at: Vec::new(),
             processor: None,
             retry: None,
             stopped: false,
@@ -132,16 +174,45 @@ impl<'a> Session<'a> {
 
     /// A planned end: commit, promote, clear the own transactional id so that the next taker fences nobody.
     pub(super) fn finish(mut self) -> Result<(), Trouble> {
+        let all: Vec<_> = self.partitions.iter().map(|owned| owned.partition).collect();
+        self.let_go(&all)
+    }
+
+    /// The planned end of some partitions; the others go on.
+    pub(super) fn let_go(&mut self, partitions: &[u32]) -> Result<(), Trouble> {
+        // If this aborts, what was not committed is read again by whoever comes next.
         self.commit()?;
         self.promote()?;
-        for owned in &self.partitions {
-            self.spec
-                .state
-                .release(&owned.scope, owned.token)
-                .map_err(Trouble::state("release a partition"))?;
+        for partition in partitions {
+            let Some(owned) = self.drop_partition(*partition) else { continue };
+            let release = self.spec.state.release(&owned.scope, owned.token);
+            release.map_err(Trouble::state("release a partition"))?;
         }
         Ok(())
     }
+
+    /// Stops reading a partition and forgets all that is in memory of it.
+    pub(super) fn drop_partition(&mut self, partition: u32) -> Option<Owned> {
+        let at = self.partitions.iter().position(|owned| owned.partition == partition)?;
+        let owned = self.partitions.swap_remove(at);
+        for &slot in &owned.slots {
+            self.source.unassign(slot);
+            self.slots.get_mut(slot).into_iter().for_each(|entry| *entry = NO_SLOT);
+        }
+        for &slot in self.partitions.get(at).into_iter().flat_map(|moved| &moved.slots) {
+            self.slots.get_mut(slot).into_iter().for_each(|entry| entry.0 = at);
+        }
+        Some(owned)
+    }
+}
+
+/// A slot of the source that no partition has.
+const NO_SLOT: (usize, usize) = (usize::MAX, 0);
+
+/// Reports a partition that must not run.
+fn refuse(spec: &LaneSpec, partition: u32, error: String) {
+    tracing::error!(entity = spec.entity.id, partition, error, "partition not started");
+    spec.report.set_state(partition, PartitionState::Stopped { error });
 }
 
 pub(super) fn input_partition(inputs: &[InputDocument], input: usize, partition: u32) -> TopicPartition {
@@ -151,29 +222,15 @@ pub(super) fn input_partition(inputs: &[InputDocument], input: usize, partition:
     }
 }
 
-/// What is known of a partition once it is owned.
-struct Owner {
-    token: Token,
-    /// Per input.
-    committed: Vec<Option<Committed>>,
-    applied: Option<Applied>,
-}
-
-/// Becomes the owner. When it returns, nobody else can commit for this partition.
-fn own(spec: &LaneSpec, source: &dyn Source, scope: &Scope) -> Result<Owner, Trouble> {
+/// Makes what was committed the state, under an epoch that is above every committed one.
+fn finish(
+    spec: &LaneSpec,
+    scope: &Scope,
+    mut token: Token,
+    committed: &[Option<Committed>],
+) -> Result<(Token, Option<Applied>), Trouble> {
     let failed = || Trouble::state("take a partition");
-    let nonce = rand::random::<u64>();
-    let (mut token, old_ids) = loop {
-        let seen = spec.state.owner(scope).map_err(failed())?;
-        match spec.state.take(scope, nonce, &spec.transactional_id, seen).map_err(failed())? {
-            Take::Taken { token, old_ids, .. } => break (token, old_ids),
-            Take::Moved => {}
-        }
-    };
-    let others: Vec<_> = old_ids.into_iter().filter(|id| *id != spec.transactional_id).collect();
-    spec.log.fence(&others).map_err(Trouble::log("fence earlier owners"))?;
-    let committed = stable_positions(spec, source, scope.partition)?;
-    let known = committed_id(&committed);
+    let known = committed_id(committed);
     if let Some(id) = known
         && id.token.epoch >= token.epoch
     {
@@ -184,12 +241,12 @@ fn own(spec: &LaneSpec, source: &dyn Source, scope: &Scope) -> Result<Owner, Tro
         token.epoch = epoch;
     }
     match spec.state.finish(scope, token, known).map_err(failed())? {
-        Some(applied) => Ok(Owner { token, committed, applied }),
+        Some(applied) => Ok((token, applied)),
         None => Err(moved(scope)),
     }
 }
 
-fn moved(scope: &Scope) -> Trouble {
+pub(super) fn moved(scope: &Scope) -> Trouble {
     Trouble::recover("take a partition", format!("partition {} was taken by another lane", scope.partition))
 }
 
@@ -210,208 +267,4 @@ fn stable_positions(
         }
     };
     (0..spec.entity.inputs.len()).map(one).collect()
-}
-
-/// The commit id in the metadata; every input that has a position carries the same.
-fn committed_id(committed: &[Option<Committed>]) -> Option<CommitId> {
-    let mut ids = committed.iter().flatten().map(|committed| committed.metadata.parse::<CommitId>().ok());
-    let first = ids.next()??;
-    ids.all(|id| id == Some(first)).then_some(first)
-}
-
-fn standing(delivery: Delivery, committed: &[Option<Committed>], applied: Option<&Applied>) -> Standing {
-    let any = committed.iter().any(Option::is_some);
-    let id = committed_id(committed);
-    match (delivery, id, applied) {
-        (_, _, None) if !any => Standing::Fresh,
-        // No state is kept, and positions set by hand are a user's good right.
-        (Delivery::AtMostOnce, _, _) => Standing::Agreed,
-        // State is written before the offsets are, so it may be ahead; behind means that writes were lost.
-        (Delivery::AtLeastOnce, None, Some(_)) if !any => Standing::Agreed,
-        (Delivery::AtLeastOnce, Some(id), Some(applied)) if order(applied.id) >= order(id) => {
-            Standing::Agreed
-        }
-        (Delivery::ExactlyOnce, Some(id), Some(applied)) if applied.id == id && same(committed, applied) => {
-            Standing::Agreed
-        }
-        _ => Standing::Lost,
-    }
-}
-
-fn order(id: CommitId) -> (u64, u64) {
-    (id.token.epoch, id.sequence)
-}
-
-/// Whether both name the same positions. An input that was added since has no say.
-fn same(committed: &[Option<Committed>], applied: &Applied) -> bool {
-    committed
-        .iter()
-        .zip(&applied.next)
-        .all(|(committed, next)| committed.as_ref().is_none_or(|committed| committed.offset == *next))
-}
-
-fn lost_text(committed: &[Option<Committed>], applied: Option<&Applied>) -> String {
-    let log: Vec<_> = committed
-        .iter()
-        .map(|committed| {
-            committed.as_ref().map_or("none".to_owned(), |c| format!("{} ({})", c.offset, c.metadata))
-        })
-        .collect();
-    let state =
-        applied.map_or("nothing".to_owned(), |applied| format!("{:?} ({})", applied.next, applied.id));
-    format!(
-        "state and committed offsets disagree: the log stands at {}, the state at {state}; \
-         set onStateLoss to rewind or accept to go on",
-        log.join(", ")
-    )
-}
-
-/// The position of each input: what was read, else where reading is to start.
-fn positions(
-    spec: &LaneSpec,
-    source: &dyn Source,
-    partition: u32,
-    known: impl Fn(usize) -> Option<u64>,
-) -> Result<Vec<u64>, Trouble> {
-    let one = |(input, document): (usize, &InputDocument)| match known(input) {
-        Some(offset) => Ok(offset),
-        None => {
-            let tp = input_partition(&spec.entity.inputs, input, partition);
-            start_position(source, &tp, &document.start).map_err(Trouble::log("find the start position"))
-        }
-    };
-    spec.entity.inputs.iter().enumerate().map(one).collect()
-}
-
-fn start_position(
-    source: &dyn Source,
-    tp: &TopicPartition,
-    start: &StartPosition,
-) -> Result<u64, log::Error> {
-    match start {
-        StartPosition::Earliest => Ok(source.bounds(tp)?.0),
-        StartPosition::Latest => Ok(source.bounds(tp)?.1),
-        StartPosition::Timestamp(at) => source.offset_for_time(tp, *at),
-        StartPosition::Offsets(offsets) => match offsets.get(&tp.partition) {
-            Some(&offset) => Ok(offset),
-            None => Ok(source.bounds(tp)?.0),
-        },
-    }
-}
-
-/// Whether this function may read the state that is there; if so the versions it writes are noted.
-fn check_meta(spec: &LaneSpec, scope: &Scope, token: Token) -> Result<Result<(), String>, Trouble> {
-    let failed = || Trouble::state("read what is known of the state");
-    let states = &spec.program.description().states;
-    if states.is_empty() {
-        return Ok(Ok(()));
-    }
-    let old = spec.state.meta(scope).map_err(failed())?;
-    if let Some(old) = &old {
-        if old.partition_count != spec.entity.partition_count {
-            return Ok(Err(format!(
-                "the state was written with {} partitions and the inputs now have {}, so keys would miss their \
-                 state; give the topics their old partition count, or the entity a new id",
-                old.partition_count, spec.entity.partition_count
-            )));
-        }
-        for state in states {
-            match old.versions.get(&state.name) {
-                Some(version) if *version != state.version && !state.reads.contains(version) => {
-                    return Ok(Err(format!(
-                        "state {:?} was written in version {version}, and the function reads {:?} and {:?} only",
-                        state.name, state.version, state.reads
-                    )));
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut meta = old.clone().unwrap_or_else(|| Meta {
-        format: 1,
-        partition_count: spec.entity.partition_count,
-        partitioner: "murmur2".to_owned(),
-        ..Meta::default()
-    });
-    meta.versions.extend(states.iter().map(|state| (state.name.clone(), state.version)));
-    if old.as_ref() != Some(&meta)
-        && spec.state.set_meta(scope, token, &meta).map_err(failed())? == Answer::Refused
-    {
-        return Err(moved(scope));
-    }
-    Ok(Ok(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(epoch: u64, sequence: u64) -> CommitId {
-        CommitId { token: Token { epoch, nonce: 9 }, sequence }
-    }
-
-    fn at(offset: u64, id: CommitId) -> Option<Committed> {
-        Some(Committed { offset, metadata: id.to_string() })
-    }
-
-    fn applied(id: CommitId, next: &[u64]) -> Applied {
-        Applied { id, next: next.to_vec() }
-    }
-
-    #[test]
-    fn a_partition_never_committed_is_fresh() {
-        for delivery in [Delivery::ExactlyOnce, Delivery::AtLeastOnce, Delivery::AtMostOnce] {
-            assert_eq!(standing(delivery, &[None, None], None), Standing::Fresh);
-        }
-    }
-
-    #[test]
-    fn exactly_once_demands_the_same_id_and_positions() {
-        let known = [at(5, id(2, 7)), at(9, id(2, 7))];
-        let is = |applied: &Applied| standing(Delivery::ExactlyOnce, &known, Some(applied));
-        assert_eq!(is(&applied(id(2, 7), &[5, 9])), Standing::Agreed);
-        assert_eq!(is(&applied(id(2, 6), &[5, 9])), Standing::Lost, "another commit");
-        assert_eq!(is(&applied(id(2, 7), &[5, 8])), Standing::Lost, "offsets set by hand");
-        assert_eq!(standing(Delivery::ExactlyOnce, &known, None), Standing::Lost, "state gone");
-        assert_eq!(
-            standing(Delivery::ExactlyOnce, &[None, None], Some(&applied(id(2, 7), &[5, 9]))),
-            Standing::Lost,
-            "offsets gone"
-        );
-    }
-
-    #[test]
-    fn offsets_without_a_readable_id_count_as_lost() {
-        let by_hand = [Some(Committed { offset: 5, metadata: String::new() })];
-        assert_eq!(standing(Delivery::ExactlyOnce, &by_hand, Some(&applied(id(1, 1), &[5]))), Standing::Lost);
-    }
-
-    #[test]
-    fn an_input_added_later_does_not_count() {
-        let known = [at(5, id(2, 7)), None];
-        let applied = applied(id(2, 7), &[5]);
-        assert_eq!(standing(Delivery::ExactlyOnce, &known, Some(&applied)), Standing::Agreed);
-    }
-
-    #[test]
-    fn at_least_once_lets_the_state_be_ahead_but_not_behind() {
-        let known = [at(5, id(2, 7))];
-        let is = |id| standing(Delivery::AtLeastOnce, &known, Some(&applied(id, &[6])));
-        assert_eq!(
-            (is(id(2, 8)), is(id(3, 1)), is(id(2, 6))),
-            (Standing::Agreed, Standing::Agreed, Standing::Lost)
-        );
-        assert_eq!(
-            standing(Delivery::AtLeastOnce, &[None], Some(&applied(id(1, 1), &[6]))),
-            Standing::Agreed,
-            "stopped before the first offsets were written"
-        );
-    }
-
-    #[test]
-    fn a_lost_partition_names_both_positions() {
-        let text = lost_text(&[at(5, id(2, 7))], Some(&applied(id(2, 6), &[4])));
-        assert!(text.contains("the log stands at 5 (2.0000000000000009.7)"), "{text}");
-        assert!(text.contains("the state at [4] (2.0000000000000009.6)"), "{text}");
-    }
 }

@@ -110,6 +110,9 @@ pub struct Stage<'a> {
     pub committed: Option<CommitId>,
     /// The id staged just before, not yet known committed (pipelining); else equal to `committed`.
     pub previous: Option<CommitId>,
+    /// Whether an answer of the store has said that `committed` is promoted. Then what was read since relies on it, and
+    /// a store that has it pending again has gone back: state lost, even though promoting it once more would do.
+    pub promoted: bool,
 }
 
 /// One `apply`: at-least-once, state written at once.

@@ -18,7 +18,7 @@ use invoker_engine::{
 };
 
 use crate::db::Database;
-use crate::log::{EmbeddedLog, Log, PollLimit, TopicPartition, TopicSpec};
+use crate::log::{EmbeddedLog, EmbeddedOptions, Log, PollLimit, TopicPartition, TopicSpec};
 use crate::program::{Processor, Program, StartOptions};
 use crate::state::{EmbeddedState, Journal, StateStore};
 use crate::{Backends, Host, PartitionState};
@@ -202,7 +202,9 @@ impl Bench {
     /// Over an embedded log and state in memory.
     pub(super) fn new(delivery: Delivery) -> Self {
         let db = Database::memory();
-        let log = EmbeddedLog::open(db.clone(), Default::default()).unwrap();
+        // Nothing waits for an open transaction to end: whoever asks is told so and asks again.
+        let options = EmbeddedOptions { stable_wait: Duration::ZERO, ..EmbeddedOptions::default() };
+        let log = EmbeddedLog::open(db.clone(), options).unwrap();
         for topic in ["in", "in2", "out", "dead"] {
             let spec = TopicSpec { name: topic.to_owned(), partitions: PARTITIONS, ..TopicSpec::default() };
             log.topics().create(&spec).unwrap();
@@ -278,6 +280,18 @@ impl Bench {
             })
         });
         host.stop(Duration::from_secs(10)).unwrap();
+    }
+
+    /// Whether every record of the input is accounted for, by whatever host.
+    pub(super) fn is_done(&self) -> bool {
+        let source = self.log.source().unwrap();
+        (0..PARTITIONS).all(|partition| {
+            let tp = TopicPartition { topic: "in".to_owned(), partition };
+            let committed = source.committed("invoker.test.counter", &tp);
+            committed.is_ok_and(|committed| {
+                committed.is_some_and(|committed| committed.offset == source.bounds(&tp).unwrap().1)
+            })
+        })
     }
 
     /// Everything in a topic, per partition.

@@ -121,6 +121,29 @@ pub fn apply_writes_at_once_on_its_base(open: Open<'_>) {
     assert_eq!(taken.committed, Some(two), "kept whatever the log knows");
 }
 
+pub fn a_stage_that_relies_on_a_promotion_finds_it_undone(open: Open<'_>) {
+    let (store, scope) = (open(), scope("undone"));
+    let mut owner = Owner::fresh(&*store, &scope);
+    let one = owner.stage(&change("k", Some("1")));
+    let stage = |id, changes, promoted| Stage {
+        scope: &scope,
+        token: owner.token,
+        id,
+        next: &[7],
+        changes,
+        committed: Some(one),
+        previous: Some(one),
+        promoted,
+    };
+    let (two, changes) = (id(owner.token, 2), change("k", Some("2")));
+    // What a store looks like that promoted `one`, said so, and went back.
+    assert_eq!(store.stage(&[stage(two, &changes, true)]).unwrap(), [Answer::StateLost { applied: None }]);
+    assert_eq!(value(&*store, &scope, "k"), None);
+    assert_eq!(owner.promote(one), Answer::Ok);
+    assert_eq!(store.stage(&[stage(two, &changes, true)]).unwrap(), [Answer::Ok]);
+    assert_eq!(value(&*store, &scope, "k").as_deref(), Some("1"));
+}
+
 pub fn stages_of_one_call_are_independent(open: Open<'_>) {
     let store = open();
     let scopes = [scope("good"), scope("stale"), scope("lost"), scope("late")];
@@ -137,6 +160,7 @@ pub fn stages_of_one_call_are_independent(open: Open<'_>) {
         changes: &new,
         committed,
         previous: committed,
+        promoted: false,
     };
     let stages = [stage(0, None), stage(1, None), stage(2, unknown), stage(3, None)];
     let lost = Answer::StateLost { applied: None };

@@ -55,6 +55,7 @@ macro_rules! state_conformance {
             a_stage_promotes_what_is_committed_and_drops_the_rest
             a_pipelined_stage_leaves_the_one_before
             a_broken_chain_is_state_lost_and_changes_nothing
+            a_stage_that_relies_on_a_promotion_finds_it_undone
             promote_makes_it_the_state_in_order
             an_empty_stage_moves_the_position
             apply_writes_at_once_on_its_base
@@ -164,8 +165,16 @@ impl<'a> Owner<'a> {
         previous: Option<CommitId>,
     ) -> Answer {
         let next = [id.sequence * 10, 3];
-        let stage =
-            Stage { scope: self.scope, token: self.token, id, next: &next, changes, committed, previous };
+        let stage = Stage {
+            scope: self.scope,
+            token: self.token,
+            id,
+            next: &next,
+            changes,
+            committed,
+            previous,
+            promoted: false,
+        };
         self.store.stage(&[stage]).unwrap().remove(0)
     }
 

@@ -156,7 +156,9 @@ impl Control {
             return Err(Answer::RefusedOld);
         }
         let mut step = Step::from(self);
-        stage.committed.into_iter().for_each(|id| step.promote_to(id));
+        if !stage.promoted {
+            stage.committed.into_iter().for_each(|id| step.promote_to(id));
+        }
         let pipelined = stage.previous != stage.committed;
         step.drop_pending_but(stage.previous.filter(|_| pipelined));
         if step.control.applied_id() != stage.committed || (pipelined && step.control.pending.is_empty()) {

@@ -104,6 +104,7 @@ impl Rig {
             changes: self.cache.changes(),
             committed: self.committed,
             previous: self.committed,
+            promoted: false,
         };
         assert_eq!(self.store.stage(&[stage]).unwrap(), [Answer::Ok]);
         if let Some(before) = self.committed {

@@ -13,13 +13,36 @@ use model::{Model, Waiting};
 /// One step; `by` is one of the owners so far, `id`s are chosen among those that were ever staged.
 #[derive(Clone, Debug)]
 enum Step {
-    Take { stale: bool },
-    Raise { by: usize },
-    Finish { by: usize, committed: usize },
-    Stage { by: usize, again: bool, changes: Vec<(u8, Option<u8>)>, committed: usize, previous: usize },
-    Promote { by: usize, committed: usize },
-    Apply { by: usize, changes: Vec<(u8, Option<u8>)>, base: usize },
-    Release { by: usize },
+    Take {
+        stale: bool,
+    },
+    Raise {
+        by: usize,
+    },
+    Finish {
+        by: usize,
+        committed: usize,
+    },
+    Stage {
+        by: usize,
+        again: bool,
+        changes: Vec<(u8, Option<u8>)>,
+        committed: usize,
+        previous: usize,
+        promoted: bool,
+    },
+    Promote {
+        by: usize,
+        committed: usize,
+    },
+    Apply {
+        by: usize,
+        changes: Vec<(u8, Option<u8>)>,
+        base: usize,
+    },
+    Release {
+        by: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,8 +54,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop::bool::weighted(0.2).prop_map(|stale| Step::Take { stale }),
         1 => by().prop_map(|by| Step::Raise { by }),
         3 => (by(), id()).prop_map(|(by, committed)| Step::Finish { by, committed }),
-        9 => (by(), prop::bool::weighted(0.2), changes(), id(), id()).prop_map(
-            |(by, again, changes, committed, previous)| Step::Stage { by, again, changes, committed, previous }
+        9 => (by(), prop::bool::weighted(0.2), changes(), id(), id(), prop::bool::weighted(0.3)).prop_map(
+            |(by, again, changes, committed, previous, promoted)| {
+                Step::Stage { by, again, changes, committed, previous, promoted }
+            }
         ),
         4 => (by(), id()).prop_map(|(by, committed)| Step::Promote { by, committed }),
         3 => (by(), changes(), id()).prop_map(|(by, changes, base)| Step::Apply { by, changes, base }),
@@ -100,12 +125,12 @@ impl Pair<'_> {
                 let found = self.store.finish(&self.scope, token, committed).unwrap();
                 assert_eq!(found, owns.then_some(applied));
             }
-            Step::Stage { by, again, changes, committed, previous } => {
+            Step::Stage { by, again, changes, committed, previous, promoted } => {
                 let token = self.token(by);
                 // Mostly what a lane would say.
                 let committed = if committed < 3 { self.model.applied.0 } else { self.id(committed) };
                 let previous = if previous < 3 { committed } else { self.id(previous - 3) };
-                self.stage(token, again, changes, committed, previous);
+                self.stage(token, again, changes, (committed, previous, promoted));
             }
             Step::Promote { by, committed } => {
                 let token = self.token(by);
@@ -174,18 +199,19 @@ impl Pair<'_> {
         token: Token,
         again: bool,
         changes: Vec<(u8, Option<u8>)>,
-        committed: Option<CommitId>,
-        previous: Option<CommitId>,
+        (committed, previous, promoted): (Option<CommitId>, Option<CommitId>, bool),
     ) {
         let id = self.new_id(token, again);
         let new = Waiting { id: Some(id), next: id.sequence, changes: changes.into_iter().collect() };
         let columns = Self::columns(&new.changes);
         let next = [id.sequence];
+        let changes = &columns;
         let stage =
-            Stage { scope: &self.scope, token, id, next: &next, changes: &columns, committed, previous };
+            Stage { scope: &self.scope, token, id, next: &next, changes, committed, previous, promoted };
         let found = self.store.stage(&[stage]).unwrap();
         let owns = self.model.owner == Some(token);
-        assert_eq!(found, [if owns { self.model.stage(&new, committed, previous) } else { Answer::Refused }]);
+        let staged = |model: &mut Model| model.stage(&new, committed, previous, promoted);
+        assert_eq!(found, [if owns { staged(&mut self.model) } else { Answer::Refused }]);
     }
 
     fn agree(&self) {

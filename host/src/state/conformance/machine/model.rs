@@ -63,6 +63,7 @@ impl Model {
         new: &Waiting,
         committed: Option<CommitId>,
         previous: Option<CommitId>,
+        promoted: bool,
     ) -> Answer {
         if self.pending.last().is_some_and(|last| last.id == new.id) {
             return Answer::Ok;
@@ -71,8 +72,10 @@ impl Model {
             return Answer::RefusedOld;
         }
         let before = self.clone();
-        self.promote_to(committed);
-        self.pending.retain(|waiting| waiting.id == previous);
+        if !promoted {
+            self.promote_to(committed);
+        }
+        self.pending.retain(|waiting| previous != committed && waiting.id == previous);
         if self.applied.0 != committed || (previous != committed && self.pending.is_empty()) {
             *self = before;
             return self.lost();

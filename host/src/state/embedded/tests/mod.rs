@@ -71,6 +71,7 @@ fn stage(state: &EmbeddedState, id: CommitId, committed: Option<CommitId>, chang
         changes,
         committed,
         previous: committed,
+        promoted: false,
     };
     state.stage(&[stage]).unwrap().remove(0)
 }
