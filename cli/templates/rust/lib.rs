@@ -15,7 +15,8 @@ struct Counted {
 fn count(
     record: Record<'_>,
     /// Lines of fewer words are passed over.
-    #[setting(default = 1)] least: &u64,
+    #[setting(default = 1)]
+    least: &u64,
     /// One record per line, under the key that the line came with.
     out: &mut Output<Json<Counted>>,
 ) -> Result {
