@@ -22,6 +22,10 @@ pub enum Exit {
     Data = 6,
     /// Everything else is done, but a partition stopped.
     Stopped = 7,
+    /// A case of `invoker test` came out otherwise.
+    Case = 8,
+    /// Something that building needs is not installed.
+    Tool = 9,
     /// A signal ended the work before its end.
     Interrupted = 130,
 }
@@ -41,6 +45,8 @@ impl Exit {
             Self::File => "file",
             Self::Data => "data",
             Self::Stopped => "stopped",
+            Self::Case => "case",
+            Self::Tool => "tool",
             Self::Interrupted => "interrupted",
         }
     }

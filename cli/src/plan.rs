@@ -265,7 +265,7 @@ fn notes(document: &Document) -> Vec<String> {
 }
 
 /// Problems of a topology in the words of the command: the place stands in front of what is wrong.
-fn invalid(problems: &Problems) -> Error {
+pub(crate) fn invalid(problems: &Problems) -> Error {
     let problems = problems.0.iter().map(|problem| {
         let mut what = problem.source.clone();
         if let Some(at) = problem.at {

@@ -37,7 +37,7 @@ pub use entity::{
     StatefulEntity,
 };
 pub use local::without_local_meaning;
-pub use parse::{Document, parse};
+pub use parse::{Document, Placed, parse, read};
 pub use problem::{Position, Problem, Problems, nearest};
 pub use resource::{
     API_VERSION, DeletePolicy, DeploymentSpec, ImagePullPolicy, InvokerDeployment, KIND, LocalReference,

@@ -77,6 +77,7 @@ fn troubles(snapshot: &Snapshot) -> Vec<String> {
             PartitionState::Retrying { offset, attempt, error } => {
                 Some(format!("{entity}[{}] tries offset {offset} again ({attempt}): {error}", at.partition))
             }
+            PartitionState::Taken => Some(format!("{entity}[{}] was taken by another host", at.partition)),
             PartitionState::Starting | PartitionState::Running => None,
         })
         .collect();
