@@ -5,7 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use invoker_core::topology::{addresses, is_kafka_address, is_redis_address};
 
+use crate::build::BuildArgs;
+use crate::completion::{CompletionArgs, ManArgs};
+use crate::doctor::DoctorArgs;
+use crate::new::NewArgs;
 use crate::records::{InputFormat, OutputFormat};
+use crate::schema::SchemaArgs;
+use crate::test::TestArgs;
 
 pub use invoker_host::command::HostArgs;
 
@@ -19,7 +25,9 @@ Exit codes:
   5    input or output file
   6    data directory
   7    a partition stopped
-  8    Kafka or Redis
+  8    a case came out otherwise
+  9    a tool is missing
+  10   Kafka or Redis
   130  interrupted before the end";
 
 /// Functions on streams: WebAssembly components between topics, with state, exactly once
@@ -46,6 +54,12 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Make a function project
+    New(NewArgs),
+    /// Make the component of a function project
+    Build(BuildArgs),
+    /// Run the cases of a function in the real engine
+    Test(TestArgs),
     /// Run a topology in this process, with nothing to install
     Run(RunArgs),
     /// Run what a host document says, as a pod does
@@ -62,6 +76,14 @@ pub enum Verb {
     /// Records that could not be processed
     #[command(subcommand)]
     Dlq(DlqVerb),
+    /// Print the JSON Schema of topology.yaml
+    Schema(SchemaArgs),
+    /// Look whether this machine has what building needs
+    Doctor(DoctorArgs),
+    /// Print the completions of a shell
+    Completion(CompletionArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 const RUN_HELP: &str = "\

@@ -10,6 +10,8 @@ pub struct Environment {
     pub cargo_target: Option<PathBuf>,
     /// Where compiled functions are kept: `INVOKER_CACHE`, else `~/.cache/invoker`, and `code` in it.
     pub code_cache: Option<PathBuf>,
+    /// The folder that this is in; toolchains made for functions lie in it, too.
+    pub cache: Option<PathBuf>,
 }
 
 impl Environment {
@@ -22,7 +24,11 @@ impl Environment {
         let cache = path("INVOKER_CACHE")
             .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("invoker")))
             .or_else(|| path("HOME").map(|home| home.join(".cache").join("invoker")));
-        Self { cargo_target: path("CARGO_TARGET_DIR"), code_cache: cache.map(|cache| cache.join("code")) }
+        Self {
+            cargo_target: path("CARGO_TARGET_DIR"),
+            code_cache: cache.as_ref().map(|cache| cache.join("code")),
+            cache,
+        }
     }
 }
 

@@ -3,21 +3,27 @@
 //! [`dispatch`] carries out a parsed command line. Nothing here prints an error or ends the process: `main` does.
 
 pub mod args;
+mod build;
+mod completion;
 pub mod data;
 mod deployments;
 mod dlq;
+mod doctor;
 pub mod environment;
 pub mod error;
 mod functions;
 mod inspect;
+mod new;
 mod plan;
 mod print;
 mod reader;
 pub mod records;
 pub mod run;
+mod schema;
 mod services;
 mod state;
 mod tail;
+mod test;
 mod topics;
 
 use std::path::Path;
@@ -36,6 +42,19 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
     let mut printer = Printer::stdout(format);
     let out = &mut printer;
     match cli.verb {
+        Verb::New(args) => new::new(&args, out)?,
+        Verb::Build(args) => build::build(&args, environment, out)?,
+        Verb::Test(args) => {
+            let outcome = test::test(&args, environment, out);
+            return printer.finish().and(outcome);
+        }
+        Verb::Schema(args) => schema::schema(&args, out)?,
+        Verb::Doctor(args) => {
+            let outcome = doctor::doctor(&args, environment, out);
+            return printer.finish().and(outcome);
+        }
+        Verb::Completion(args) => completion::completion(&args, out)?,
+        Verb::Man(args) => completion::man(&args, out)?,
         Verb::Run(args) => return run::run(&args, format, environment, screen),
         Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,

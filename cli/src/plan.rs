@@ -156,14 +156,19 @@ impl Plan {
     /// Makes the topics that are missing.
     pub(crate) fn create_topics(&self, log: &dyn Log) -> Result<(), Error> {
         for topic in &self.create {
-            let number = |name: &str| topic.config.get(name).and_then(|text| text.parse().ok());
+            let mut config = topic.config.clone();
+            let mut number = |name: &str| {
+                let number = config.get(name).and_then(|text| text.parse().ok());
+                number.inspect(|_: &u64| drop(config.remove(name)))
+            };
+            let (retention_ms, retention_bytes) = (number("retention.ms"), number("retention.bytes"));
             let spec = TopicSpec {
                 name: topic.name.clone(),
                 partitions: topic.partitions,
-                retention_ms: number("retention.ms"),
-                retention_bytes: number("retention.bytes"),
+                retention_ms,
+                retention_bytes,
                 replication_factor: topic.replication_factor,
-                config: topic.config.clone(),
+                config,
             };
             log.topics()
                 .create(&spec)
@@ -306,6 +311,6 @@ fn notes(document: &Document, ground: Ground) -> Vec<String> {
 }
 
 /// Problems of a topology in the words of the command.
-fn invalid(problems: &Problems) -> Error {
+pub(crate) fn invalid(problems: &Problems) -> Error {
     Error { exit: Exit::Topology, problems: problems.0.iter().map(Problem::from).collect() }
 }

@@ -50,6 +50,11 @@ impl Printer {
         self.write(text)
     }
 
+    /// Prints text as it is, whoever reads it.
+    pub(crate) fn raw(&mut self, text: &str) -> Result<(), Error> {
+        self.write(text.trim_end_matches('\n'))
+    }
+
     /// Prints an object to scripts only.
     pub(crate) fn object(&mut self, json: impl FnOnce() -> Value) -> Result<(), Error> {
         if self.format == Format::Text {

@@ -17,8 +17,12 @@ pub enum Exit {
     Data = 6,
     /// Everything else is done, but a partition stopped.
     Stopped = 7,
+    /// A case of `invoker test` came out otherwise.
+    Case = 8,
+    /// Something that building needs is not installed.
+    Tool = 9,
     /// Kafka or Redis cannot be used.
-    Service = 8,
+    Service = 10,
     /// A signal ended the work before its end.
     Interrupted = 130,
 }
@@ -39,6 +43,8 @@ impl Exit {
             Self::File => "file",
             Self::Data => "data",
             Self::Stopped => "stopped",
+            Self::Case => "case",
+            Self::Tool => "tool",
             Self::Service => "service",
             Self::Interrupted => "interrupted",
         }

@@ -2,11 +2,15 @@
 //! in them is the engine's business.
 
 mod project;
+mod stale;
 
 use std::path::{Path, PathBuf};
 
 use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
 use invoker_host::control::refusal;
+
+pub(crate) use self::project::last_build;
+pub(crate) use self::stale::stale;
 
 use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
@@ -24,7 +28,7 @@ pub(crate) fn locate(reference: &str, folder: &Path, environment: &Environment) 
     }
     let path = folder.join(reference);
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => project::last_build(&path, environment.cargo_target.as_deref()),
+        Ok(metadata) if metadata.is_dir() => last_build(&path, environment.cargo_target.as_deref()),
         Ok(_) => Ok(path),
         Err(error) => {
             let what = format!("cannot read function {:?}", path.display().to_string());

@@ -11,7 +11,7 @@ const RUST_TARGET: &str = "wasm32-wasip2";
 
 /// The component that the last build of the project left.
 /// `cargo_target` is where cargo was told to build, if it was.
-pub(super) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<PathBuf, Error> {
+pub(crate) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<PathBuf, Error> {
     let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
     let (candidates, build) = if folder.join("Cargo.toml").is_file() {
         (rust_outputs(&folder, cargo_target)?, format!("cargo build --release --target {RUST_TARGET}"))
@@ -22,7 +22,9 @@ pub(super) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<P
         let why = "it has neither a Cargo.toml nor a package.json";
         return Err(Error::new(Exit::Function, what, why, "name the folder of a project, or a .wasm file"));
     };
-    if let Some(built) = candidates.iter().find(|path| path.is_file()) {
+    // Two tools may have built it; the last one counts.
+    let built = candidates.iter().filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)));
+    if let Some((_, built)) = built.max_by_key(|(modified, _)| *modified) {
         return Ok(built.clone());
     }
     let what = format!("function {:?} is not built yet", folder.display().to_string());

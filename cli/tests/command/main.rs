@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod data;
 mod failures;
 mod files;
 mod functions;
 mod invocation;
+mod projects;
 mod runs;
 mod topologies;
 mod usage;

@@ -6,8 +6,7 @@ use super::{EntityDocument, HostDocument, Limits, OnFailure};
 use crate::names::dead_letter_topic;
 use crate::topology::check::names::misfit;
 use crate::topology::check::services::{kafka_is_reachable, redis_is_reachable};
-use crate::topology::yaml::{self, Places, path_of_item};
-use crate::topology::{Problem, Problems};
+use crate::topology::{self, Placed, Problem, Problems, path_of_item};
 
 /// Reads a host document in YAML or JSON. `source` is what problems name as the file.
 ///
@@ -20,12 +19,11 @@ use crate::topology::{Problem, Problems};
 /// assert!(problems.to_string().starts_with("host.yaml:2:47: entities[0].partitions[1]: there is no partition 4"));
 /// ```
 pub fn read(source: &str, text: &[u8]) -> Result<HostDocument, Problems> {
-    let in_order = |problems| Problems::none_of(problems).err().unwrap_or(Problems(Vec::new()));
-    let tree = yaml::parse(source, text).map_err(in_order)?;
-    let mut document: HostDocument = yaml::read(source, &tree).map_err(in_order)?;
-    let mut check = Check { source, places: Places::of(&tree), problems: Vec::new() };
-    check.document(&document);
+    let placed = topology::read::<HostDocument>(source, text)?;
+    let mut check = Check { source, placed: &placed, problems: Vec::new() };
+    check.document(&placed.value);
     Problems::none_of(check.problems)?;
+    let mut document = placed.value;
     for entity in &mut document.entities {
         if entity.dead_letter_topic.is_empty() {
             entity.dead_letter_topic = dead_letter_topic(&document.deployment, &entity.id);
@@ -36,13 +34,13 @@ pub fn read(source: &str, text: &[u8]) -> Result<HostDocument, Problems> {
 
 struct Check<'a> {
     source: &'a str,
-    places: Places,
+    placed: &'a Placed<HostDocument>,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
     fn add(&mut self, path: &str, what: impl Into<String>, why: impl Into<String>, help: impl Into<String>) {
-        let (source, at) = (self.source.to_owned(), self.places.find(path));
+        let (source, at) = (self.source.to_owned(), self.placed.nearest_place(path));
         let (what, why, help) = (what.into(), why.into(), help.into());
         self.problems.push(Problem { source, at, path: path.to_owned(), what, why, help });
     }

@@ -29,7 +29,7 @@ pub mod schema;
 mod service;
 mod time;
 mod units;
-pub(crate) mod yaml;
+mod yaml;
 
 pub use check::{Functions, Outside, Unavailable, check, check_functions};
 pub use entity::{
@@ -37,7 +37,7 @@ pub use entity::{
     StatefulEntity,
 };
 pub use local::{Ground, unused_services, without_local_meaning};
-pub use parse::{Document, parse};
+pub use parse::{Document, Placed, parse, read};
 pub use problem::{Position, Problem, Problems, nearest};
 pub use resource::{
     API_VERSION, DeletePolicy, DeploymentSpec, ImagePullPolicy, InvokerDeployment, KIND, LocalReference,
@@ -48,4 +48,4 @@ pub use service::{
     without_login,
 };
 pub use units::{Bytes, Millis, PartitionRange, Quantity, Start};
-pub(crate) use yaml::path_of_field;
+pub(crate) use yaml::{path_of_field, path_of_item};

@@ -1,4 +1,7 @@
-//! From text to a `Document`: the resource, and where each of its fields stood.
+//! From text to a `Document`: the resource, and where each of its fields stood. Other files of ours are read the same
+//! way (`Placed`), so that their mistakes are told alike.
+
+use serde::de::DeserializeOwned;
 
 use super::problem::{Position, Problem, Problems, nearest};
 use super::resource::{API_VERSION, InvokerDeployment, KIND};
@@ -53,6 +56,32 @@ pub fn parse(source: &str, text: &[u8]) -> Result<Document, Problems> {
     foreign(source, &tree)?;
     let resource = yaml::read(source, &tree).map_err(in_order)?;
     Ok(Document { source: source.to_owned(), resource, places: Places::of(&tree) })
+}
+
+/// What a file that is no topology says, and where.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    pub value: T,
+    places: Places,
+}
+
+impl<T> Placed<T> {
+    /// Where the name of the field at `path`, or the item of a list, stands; `None` where the file has none.
+    pub fn place(&self, path: &str) -> Option<Position> {
+        self.places.exact(path)
+    }
+
+    /// Where `path` stands, or the nearest thing around it that the file has.
+    pub fn nearest_place(&self, path: &str) -> Option<Position> {
+        self.places.find(path)
+    }
+}
+
+/// Reads any file in YAML or JSON; all unknown fields and wrong types are found at once.
+pub fn read<T: DeserializeOwned>(source: &str, text: &[u8]) -> Result<Placed<T>, Problems> {
+    let tree = yaml::parse(source, text).map_err(in_order)?;
+    let value = yaml::read(source, &tree).map_err(in_order)?;
+    Ok(Placed { value, places: Places::of(&tree) })
 }
 
 fn in_order(problems: Vec<Problem>) -> Problems {

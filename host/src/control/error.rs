@@ -41,6 +41,7 @@ impl Error {
             Self::Service(ServiceError::Data { .. } | ServiceError::Log(_) | ServiceError::State(_)) => {
                 Exit::Data
             }
+            Self::Service(ServiceError::Secret { .. }) => Exit::Topology,
             Self::Service(_) | Self::Start(StartError::Log(_)) => Exit::Service,
             Self::Start(StartError::Thread(_)) => Exit::Internal,
             Self::Start(_) => Exit::Topology,

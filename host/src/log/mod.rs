@@ -122,10 +122,30 @@ pub struct TopicSpec {
     pub retention_ms: Option<u64>,
     /// A partition larger than this may lose its oldest records, bytes; `None` = the log's default.
     pub retention_bytes: Option<u64>,
-    /// Copies that the log keeps; `None` = the log's default. An embedded log has one.
+    /// Copies that are kept; `None` = the log's default. An embedded log keeps one.
     pub replication_factor: Option<u16>,
-    /// Further settings as Kafka names them; an embedded log has none of them.
+    /// Settings by the log's own names; those that it does not know are its to refuse or to ignore.
     pub config: BTreeMap<String, String>,
+}
+
+impl TopicSpec {
+    /// Kafka's rules for names hold for every log.
+    fn check(&self) -> Result<(), Error> {
+        let name = self.name.as_str();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let why = if name.is_empty() || name.len() > 249 {
+            "it must have 1 to 249 characters"
+        } else if name == "." || name == ".." {
+            "it would name a directory"
+        } else if !name.bytes().all(allowed) {
+            "it may have letters, digits, '.', '_' and '-' only"
+        } else if self.partitions == 0 {
+            "it must have a partition"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Invalid { what: format!("topic {name:?}"), why })
+    }
 }
 
 /// Topics: described and made.
@@ -163,7 +183,7 @@ pub trait Source: Send {
     fn position(&self, slot: Slot) -> u64;
     /// First and one past the last offset that can be read now.
     fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), Error>;
-    /// The first offset whose record is at or after `timestamp`; the end where there is none.
+    /// The first offset whose record, or commit marker, is at or after `timestamp`; the end where there is none.
     fn offset_for_time(&self, partition: &TopicPartition, timestamp: i64) -> Result<u64, Error>;
     /// Stable committed position of `group`: never one that is pending in an open transaction; while there is such
     /// a transaction this waits, and answers [`Error::TimedOut`] rather than an older value.

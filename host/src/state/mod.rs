@@ -22,9 +22,9 @@ mod embedded;
 #[cfg(feature = "redis")]
 mod redis;
 
-pub use embedded::{EmbeddedState, Journal};
 #[cfg(feature = "redis")]
-pub use redis::{RedisOptions, RedisState};
+pub use self::redis::{RedisOptions, RedisState};
+pub use embedded::{EmbeddedState, Journal};
 
 use std::fmt;
 

@@ -116,6 +116,11 @@ impl Places {
         }
     }
 
+    /// The place of `path` itself.
+    pub(crate) fn exact(&self, path: &str) -> Option<Position> {
+        self.0.get(path).copied()
+    }
+
     /// The place of `path`, or of the nearest thing around it that the document has.
     pub(crate) fn find(&self, path: &str) -> Option<Position> {
         let mut rest = path;

@@ -71,24 +71,6 @@ fn load(store: &Store, name: Arc<str>, row: TopicRow) -> Result<Arc<Topic>, Erro
     Ok(Arc::new(Topic { name, row, partitions }))
 }
 
-/// Kafka's rule.
-fn check(spec: &TopicSpec) -> Result<(), Error> {
-    let name = spec.name.as_str();
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let why = if name.is_empty() || name.len() > 249 {
-        "it must have 1 to 249 characters"
-    } else if name == "." || name == ".." {
-        "it would name a directory"
-    } else if !name.bytes().all(allowed) {
-        "it may have letters, digits, '.', '_' and '-' only"
-    } else if spec.partitions == 0 {
-        "it must have a partition"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Invalid { what: format!("topic {name:?}"), why })
-}
-
 impl Topics for Registry {
     fn describe(&self, topic: &str) -> Result<Option<Described>, Error> {
         Ok(self
@@ -103,7 +85,7 @@ impl Topics for Registry {
     }
 
     fn create(&self, spec: &TopicSpec) -> Result<(), Error> {
-        check(spec)?;
+        spec.check()?;
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.all();
         if known.iter().any(|topic| *topic.name == *spec.name) {

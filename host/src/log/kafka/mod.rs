@@ -1,95 +1,195 @@
-//! Stand-in for the record log in Kafka: names of its surface only. Every connection is refused.
+//! Apache Kafka as the record log, through librdkafka.
+//!
+//! Owns: the traits of the log over Kafka, and which of librdkafka's settings the protocol stands on (`config.rs`).
+//!
+//! * **Reads** are read-committed, by assignment; records come in batches from librdkafka's queue (`native.rs`) and are
+//!   copied once, into columns.
+//! * **Positions** move past commit markers when the end of a partition is reached, so that an idle reader's position
+//!   is the end.
+//! * **Committed positions** wait for open transactions to end; a time-out is an error, never an older value.
+//! * **Writes** carry key, value, headers, time and partition as given. One that the broker will not take ends its
+//!   transaction, so what is too large is refused before it is written.
+//! * **A transaction whose outcome is not known** finishes its producer: librdkafka would let a late request of it land
+//!   in the next one.
+//! * **Memory**: a source holds at most [`QUEUE_KIB`] fetched ahead, a producer [`WRITE_KIB`] not yet sent, plus a
+//!   response of [`FETCH_BYTES`] on its way.
 
-use std::collections::BTreeMap;
+mod config;
+mod context;
+mod errors;
+mod native;
+mod producer;
+mod source;
+mod topics;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use invoker_core::topology::SaslMechanism;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::{Error, Log, Producer, Source, TopicPartition, Topics};
+use super::{Committed, Error, Log, Producer, Source, TopicPartition, Topics};
+use config::Settings;
+pub use config::{KafkaOptions, KafkaSasl, KafkaTls};
+use context::Context;
+use errors::{failed, retried};
+use producer::KafkaProducer;
+use source::KafkaSource;
+use topics::KafkaTopics;
 
-/// How Kafka is reached.
-#[derive(Clone, Debug)]
-pub struct KafkaOptions {
-    pub bootstrap_servers: String,
-    pub tls: Option<KafkaTls>,
-    pub sasl: Option<KafkaSasl>,
-    pub properties: BTreeMap<String, String>,
-    pub transaction_timeout: Duration,
+/// Fetched ahead by one source, KiB.
+const QUEUE_KIB: u32 = 16 << 10;
+/// Waiting to be sent by one producer, KiB.
+const WRITE_KIB: u32 = 64 << 10;
+/// Largest response to a fetch.
+const FETCH_BYTES: u32 = 8 << 20;
+
+/// How long one question to Kafka may take before its asker hears of a time-out.
+const ASK: Duration = Duration::from_secs(5);
+/// How long the first answer may take, name look-up and log-in included.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Ids fenced at the same time.
+const FENCES: usize = 16;
+
+type Client = BaseConsumer<Context>;
+
+/// See the module's words.
+pub struct KafkaLog {
+    settings: Settings,
+    topics: Arc<KafkaTopics>,
+    /// A client per group, for its committed positions.
+    groups: Groups,
 }
 
-impl Default for KafkaOptions {
-    fn default() -> Self {
-        Self {
-            bootstrap_servers: String::new(),
-            tls: None,
-            sasl: None,
-            properties: BTreeMap::new(),
-            transaction_timeout: Duration::from_secs(10),
-        }
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaLog").finish_non_exhaustive()
     }
 }
-
-/// Encryption; PEM text.
-#[derive(Clone, Debug, Default)]
-pub struct KafkaTls {
-    pub ca: Option<String>,
-    pub certificate: Option<String>,
-    pub key: Option<String>,
-}
-
-/// Login.
-#[derive(Clone, Debug)]
-pub struct KafkaSasl {
-    pub mechanism: SaslMechanism,
-    pub username: String,
-    pub password: String,
-}
-
-/// The record log in Kafka.
-#[derive(Debug)]
-pub struct KafkaLog(());
 
 impl KafkaLog {
-    /// Refuses.
-    pub fn connect(_options: KafkaOptions) -> Result<Self, Error> {
-        let source = "this build has no client of Kafka".into();
-        Err(Error::Backend { action: "connect to Kafka", retryable: false, source })
-    }
-
-    fn missing<T>() -> Result<T, Error> {
-        Err(Error::Backend { action: "use Kafka", retryable: false, source: "no client".into() })
+    /// Connects, and makes sure that somebody answers.
+    pub fn connect(options: KafkaOptions) -> Result<Self, Error> {
+        let settings = Settings::of(options)?;
+        let topics = Arc::new(KafkaTopics::connect(&settings)?);
+        let groups = Groups { settings: settings.clone(), topics: topics.clone(), clients: Arc::default() };
+        Ok(Self { settings, topics, groups })
     }
 }
 
-impl Topics for KafkaLog {
-    fn describe(&self, _: &str) -> Result<Option<super::Topic>, Error> {
-        Self::missing()
+/// Clients that know one group each: Kafka answers for a group only to a client of it.
+#[derive(Clone)]
+struct Groups {
+    settings: Settings,
+    topics: Arc<KafkaTopics>,
+    clients: Arc<Mutex<HashMap<String, Arc<Client>>>>,
+}
+
+impl Groups {
+    fn client(&self, group: &str) -> Result<Arc<Client>, Error> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(group) {
+            return Ok(client.clone());
+        }
+        let client: Client = self
+            .settings
+            .consumer(group)
+            .create_with_context(Context::default())
+            .map_err(failed("make a client of a group"))?;
+        let client = Arc::new(client);
+        clients.insert(group.to_owned(), client.clone());
+        Ok(client)
     }
-    fn list(&self) -> Result<Vec<super::Topic>, Error> {
-        Self::missing()
+
+    /// Stable committed positions, in the order asked for.
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+        let client = self.client(group)?;
+        let mut wanted = TopicPartitionList::new();
+        for tp in partitions {
+            wanted.add_partition(&tp.topic, tp.partition as i32);
+        }
+        let action = "read committed positions";
+        let answer =
+            client.committed_offsets(wanted, ASK).map_err(|error| client.context().explain(error, action))?;
+        let found: Vec<_> = partitions.iter().map(|tp| committed(&answer, tp)).collect::<Result<_, _>>()?;
+        // A topic that is not there looks like one without positions.
+        for (tp, _) in partitions.iter().zip(&found).filter(|(_, found)| found.is_none()) {
+            self.topics.check(tp)?;
+        }
+        Ok(found)
     }
-    fn create(&self, _: &super::TopicSpec) -> Result<(), Error> {
-        Self::missing()
-    }
+}
+
+fn committed(answer: &TopicPartitionList, of: &TopicPartition) -> Result<Option<Committed>, Error> {
+    let Some(found) = answer.find_partition(&of.topic, of.partition as i32) else { return Ok(None) };
+    found.error().map_err(|error| errors::of_topic(error, &of.topic, "read committed positions"))?;
+    Ok(match found.offset() {
+        rdkafka::Offset::Offset(offset) => {
+            Some(Committed { offset: offset as u64, metadata: found.metadata().to_owned() })
+        }
+        _ => None,
+    })
 }
 
 impl Log for KafkaLog {
     fn topics(&self) -> &dyn Topics {
-        self
+        self.topics.as_ref()
     }
+
     fn source(&self) -> Result<Box<dyn Source>, Error> {
-        Self::missing()
+        Ok(Box::new(KafkaSource::new(&self.settings, self.groups.clone())?))
     }
-    fn producer(&self, _: &str) -> Result<Box<dyn Producer>, Error> {
-        Self::missing()
+
+    fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error> {
+        let client = self.settings.transactional(transactional_id)?;
+        init(&client, &self.settings)?;
+        Ok(Box::new(KafkaProducer::new(client, transactional_id, self.groups.clone(), &self.settings)))
     }
-    fn fence(&self, _: &[String]) -> Result<(), Error> {
-        Self::missing()
+
+    fn fence(&self, transactional_ids: &[String]) -> Result<(), Error> {
+        let one = |id: &String| {
+            let client = self.settings.transactional(id)?;
+            init(&client, &self.settings)
+        };
+        for some in transactional_ids.chunks(FENCES) {
+            std::thread::scope(|scope| {
+                let running: Vec<_> = some.iter().map(|id| scope.spawn(|| one(id))).collect();
+                let joined = running.into_iter().map(|thread| match thread.join() {
+                    Ok(result) => result,
+                    Err(_) => Err(Error::TimedOut { what: "a fence, whose thread panicked".to_owned() }),
+                });
+                joined.collect::<Result<(), Error>>()
+            })?;
+        }
+        Ok(())
     }
-    fn delete_group(&self, _: &str) -> Result<(), Error> {
-        Self::missing()
+
+    fn delete_group(&self, group: &str) -> Result<(), Error> {
+        self.groups.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(group);
+        self.topics.delete_group(group)
     }
-    fn group(&self, _: &str) -> Result<Vec<(TopicPartition, super::Committed)>, Error> {
-        Self::missing()
+
+    fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, Error> {
+        let mut all = Vec::new();
+        for topic in self.topics.list()? {
+            all.extend(
+                (0..topic.partitions)
+                    .map(|partition| TopicPartition { topic: topic.name.clone(), partition }),
+            );
+        }
+        let committed = self.groups.committed(group, &all)?;
+        Ok(all.into_iter().zip(committed).filter_map(|(tp, committed)| Some((tp, committed?))).collect())
     }
 }
+
+/// Ends every earlier producer of the id, and waits until their transactions have ended.
+fn init(client: &BaseProducer<Context>, settings: &Settings) -> Result<(), Error> {
+    let action = "start a transactional producer";
+    retried(settings.patience(), || client.init_transactions(ASK))
+        .map_err(|error| client.context().explain(error, action))
+}
+
+/// What a topic is made with beside its partitions.
+type TopicConfig = BTreeMap<String, String>;

@@ -1,0 +1,263 @@
+//! Writes records and positions in transactions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use invoker_core::records::RecordRef;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::config::Settings;
+use super::context::Context;
+use super::errors::{failed, of_topic};
+use super::native::{self, Topic};
+use super::topics::DEFAULT_LIMIT;
+use super::{ASK, Groups};
+use crate::log::{Commit, Committed, Error, Producer, TopicHandle, TopicPartition};
+
+/// What Kafka stores beside the bytes of a record, at most: lengths, and the frame of a batch of one.
+const FRAME: usize = 200;
+/// Longest wait before failures are looked for.
+const STEP: Duration = Duration::from_millis(20);
+
+/// See the module's words.
+pub(super) struct KafkaProducer {
+    /// Before the client, which they must not outlive.
+    topics: Vec<Opened>,
+    client: BaseProducer<Context>,
+    id: String,
+    groups: Groups,
+    limit: Option<usize>,
+    pending: usize,
+    timeout: Duration,
+}
+
+struct Opened {
+    name: String,
+    partitions: u32,
+    topic: Topic,
+}
+
+impl KafkaProducer {
+    pub(super) fn new(client: BaseProducer<Context>, id: &str, groups: Groups, settings: &Settings) -> Self {
+        Self {
+            topics: Vec::new(),
+            client,
+            id: id.to_owned(),
+            groups,
+            limit: None,
+            pending: 0,
+            timeout: settings.transaction_timeout(),
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.client.client().fatal_error().is_some_and(|(code, _)| is_fence(code))
+    }
+
+    /// Waits until everything written was acknowledged or has failed, and hears of what failed meanwhile: librdkafka
+    /// counts that as not yet sent until somebody has.
+    fn settle(&self) -> bool {
+        let deadline = Instant::now() + self.timeout;
+        while !native::flush(&self.client, STEP) {
+            self.client.poll(Duration::ZERO);
+            if self.is_fenced() || Instant::now() > deadline {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn failed(&self, error: KafkaError, action: &'static str) -> Error {
+        if self.is_fenced() || fenced(&error) {
+            return Error::Fenced { id: self.id.clone() };
+        }
+        self.client.context().explain(error, action)
+    }
+
+    /// Says which topic it is that Kafka does not know.
+    fn named(&self, error: Error, offsets: &[(TopicPartition, Committed)]) -> Error {
+        let unknown = || offsets.iter().find_map(|(of, _)| self.groups.topics.check(of).err());
+        match error {
+            Error::Backend { retryable: false, .. } => unknown().unwrap_or(error),
+            error => error,
+        }
+    }
+
+    /// Waits for room in the queue of what is to be sent.
+    fn wait_for_room(&self, deadline: Instant) -> Result<(), Error> {
+        native::flush(&self.client, Duration::from_millis(5));
+        // Serves what has failed.
+        self.client.poll(Duration::ZERO);
+        if Instant::now() > deadline {
+            return Err(Error::TimedOut { what: "room in the queue of records to be sent".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+fn is_fence(code: Code) -> bool {
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
+}
+
+fn fenced(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::Transaction(error) => is_fence(error.code()),
+        other => other.rdkafka_error_code().is_some_and(is_fence),
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn open(&mut self, topic: &str) -> Result<(TopicHandle, u32), Error> {
+        if let Some(handle) = self.topics.iter().position(|opened| opened.name == topic) {
+            return Ok((handle, self.topics.get(handle).map_or(0, |opened| opened.partitions)));
+        }
+        // Also makes librdkafka know the partitions: a record for one it does not know fails.
+        let metadata = self
+            .client
+            .client()
+            .fetch_metadata(Some(topic), ASK)
+            .map_err(|error| self.failed(error, "look at an output topic"))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let found = found.ok_or_else(|| Error::UnknownTopic { topic: topic.to_owned() })?;
+        if let Some(error) = found.error() {
+            return Err(of_topic(KafkaError::MetadataFetch(error.into()), topic, "look at an output topic"));
+        }
+        let partitions = found.partitions().len() as u32;
+        let limit = self.groups.topics.limit(topic)?;
+        self.limit = Some(self.limit.map_or(limit, |known| known.min(limit)));
+        let opened = Topic::open(&self.client, topic).ok_or_else(|| Error::Invalid {
+            what: format!("the topic {topic:?}"),
+            why: "it is no name of a topic",
+        })?;
+        self.topics.push(Opened { name: topic.to_owned(), partitions, topic: opened });
+        Ok((self.topics.len() - 1, partitions))
+    }
+
+    fn record_limit(&self) -> usize {
+        self.limit.unwrap_or(DEFAULT_LIMIT).saturating_sub(FRAME)
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        self.pending = 0;
+        self.client.begin_transaction().map_err(|error| self.failed(error, "begin a transaction"))
+    }
+
+    fn write(&mut self, topic: TopicHandle, partition: u32, record: RecordRef<'_>) -> Result<(), Error> {
+        let Some(opened) = self.topics.get(topic) else {
+            return Err(Error::Invalid { what: "a write".to_owned(), why: "its topic was not opened" });
+        };
+        let headers: usize =
+            record.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
+        let (topic, limit) = (&opened.name, self.record_limit());
+        if bytes > limit {
+            return Err(Error::RecordTooLarge { topic: topic.clone(), partition, bytes, limit });
+        }
+        if partition >= opened.partitions {
+            return Err(Error::UnknownPartition {
+                topic: topic.clone(),
+                partition,
+                count: opened.partitions,
+            });
+        }
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match native::produce(&self.client, &opened.topic, partition, record) {
+                Ok(()) => break,
+                Err(Code::QueueFull) => self.wait_for_room(deadline)?,
+                Err(code) => {
+                    let error = KafkaError::MessageProduction(code);
+                    if fenced(&error) {
+                        return Err(Error::Fenced { id: self.id.clone() });
+                    }
+                    return Err(of_topic(error, &opened.name, "write a record"));
+                }
+            }
+        }
+        self.pending += bytes;
+        Ok(())
+    }
+
+    fn pending_bytes(&self) -> usize {
+        self.pending
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if !self.settle() && !self.is_fenced() {
+            return Err(Error::TimedOut { what: "Kafka to take what was written".to_owned() });
+        }
+        match self.client.client().fatal_error() {
+            Some((code, text)) if !is_fence(code) => {
+                Err(Error::Backend { action: "write records", retryable: true, source: text.into() })
+            }
+            Some(_) => Err(Error::Fenced { id: self.id.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn add_offsets(&mut self, group: &str, offsets: &[(TopicPartition, Committed)]) -> Result<(), Error> {
+        let action = "add positions to a transaction";
+        let mut list = TopicPartitionList::new();
+        for (of, committed) in offsets {
+            let (partition, offset) = (of.partition as i32, Offset::Offset(committed.offset as i64));
+            list.add_partition_offset(&of.topic, partition, offset).map_err(failed(action))?;
+        }
+        for (of, committed) in offsets {
+            if let Some(mut added) = list.find_partition(&of.topic, of.partition as i32) {
+                added.set_metadata(committed.metadata.as_str());
+            }
+        }
+        let client: Arc<super::Client> = self.groups.client(group)?;
+        let Some(metadata) = client.group_metadata() else {
+            return Err(Error::Invalid { what: format!("the group {group:?}"), why: "its client has none" });
+        };
+        self.client
+            .send_offsets_to_transaction(&list, &metadata, self.timeout)
+            .map_err(|error| self.failed(error, action))
+            .map_err(|error| self.named(error, offsets))
+    }
+
+    fn commit(&mut self) -> Commit {
+        if !self.settle() {
+            return if self.is_fenced() { Commit::Fenced } else { Commit::Unknown };
+        }
+        let Err(error) = self.client.commit_transaction(self.timeout) else { return Commit::Committed };
+        let error = match error {
+            KafkaError::Transaction(error) => error,
+            error => {
+                tracing::debug!(%error, "commit");
+                return Commit::Unknown;
+            }
+        };
+        tracing::debug!(id = self.id, %error, fatal = error.is_fatal(), "commit");
+        if is_fence(error.code()) || self.is_fenced() {
+            Commit::Fenced
+        } else if error.txn_requires_abort() {
+            // Nothing was sent that could commit it.
+            match self.abort() {
+                Ok(()) => Commit::Aborted,
+                Err(_) => Commit::Unknown,
+            }
+        } else {
+            Commit::Unknown
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), Error> {
+        self.pending = 0;
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            // What was not sent yet is dropped, and librdkafka waits until that was heard of.
+            native::purge(&self.client);
+            self.client.poll(Duration::ZERO);
+            match self.client.abort_transaction(STEP) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
+                result => return result.map_err(|error| self.failed(error, "abort a transaction")),
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- ARGV: token
+return get('owner') == ARGV[1] and 'OK' or 'REFUSED'

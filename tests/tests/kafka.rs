@@ -1,0 +1,16 @@
+//! Kafka as the record log: the facts that hold for every log.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use invoker_host::log::conformance::Subject;
+use invoker_host::log::{KafkaLog, KafkaOptions};
+use invoker_host::log_conformance;
+
+static SUBJECT: LazyLock<Subject> = LazyLock::new(|| {
+    let bootstrap_servers = std::env::var("INVOKER_TEST_KAFKA").expect("an address");
+    let log = KafkaLog::connect(KafkaOptions { bootstrap_servers, ..KafkaOptions::default() }).unwrap();
+    Subject::new(Arc::new(log), Duration::from_secs(10))
+});
+
+log_conformance!(kafka, ((), SUBJECT.clone()));
