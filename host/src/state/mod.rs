@@ -19,8 +19,12 @@ pub mod cache;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod embedded;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub use embedded::{EmbeddedState, Journal};
+#[cfg(feature = "redis")]
+pub use redis::{RedisOptions, RedisState};
 
 use std::fmt;
 
