@@ -175,12 +175,11 @@ impl Services {
             None => None,
         };
         let options = state::RedisOptions {
-            urls: addresses(&text).map(str::to_owned).collect(),
             cluster: redis.cluster,
             ca,
             prefix: self.prefix.clone(),
             wait_replicas: redis.wait_replicas.unwrap_or(0),
-            ..state::RedisOptions::default()
+            ..state::RedisOptions::new(addresses(&text).map(str::to_owned).collect())
         };
         match state::RedisState::connect(options) {
             Ok(state) => Ok(Arc::new(state)),

@@ -1,110 +1,141 @@
-//! Changes as the scripts take them: MessagePack, a group per key of Redis, so that one command writes each.
+//! Changes as they are staged: the commands that make them the state, packed as msgpack, which Redis unpacks in C. One
+//! argument whatever their number, and promoting them runs few commands of many fields.
+//!
+//! A command is an array: its name, a key without the root of the scope, arguments.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
-use rmp::encode::{write_array_len, write_str_len};
+use super::{names, values};
+use crate::state::{Changes, StateKind};
 
-use super::super::{Changes, StateKind};
-use super::{keys, values};
+/// Most fields of one command: Lua passes a few thousand arguments at most, and a field may take two.
+const FIELDS: usize = 1000;
 
-/// What changes in one hash.
-struct Group {
-    key: Vec<u8>,
-    /// The sorted set beside it.
-    index: Vec<u8>,
-    /// Field, value, field, value …
-    sets: Vec<u8>,
-    set_items: u32,
-    deletes: Vec<u8>,
-    delete_items: u32,
-    /// Expiry, address, expiry, address …
-    expires: Vec<u8>,
-    expire_items: u32,
+/// What the rows of one command have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Group<'a> {
+    state: u16,
+    /// Of a map state.
+    key: &'a [u8],
+    removes: bool,
+    expires: bool,
 }
 
-/// The packed form.
 pub(super) fn pack(changes: &Changes) -> Vec<u8> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut places: HashMap<(u16, Option<&[u8]>), usize> = HashMap::new();
-    for row in 0..changes.state.len() {
-        let state = changes.state.get(row).copied().unwrap_or_default();
-        let Some((name, kind)) = changes.states.get(usize::from(state)) else { continue };
-        let key = changes.keys.get(row).unwrap_or_default();
-        let of = (state, (*kind != StateKind::Value).then_some(key));
-        let at = *places.entry(of).or_insert_with(|| {
-            groups.push(Group::of(name, *kind, key));
-            groups.len() - 1
-        });
-        let Some(group) = groups.get_mut(at) else { continue };
-        let field = if *kind == StateKind::Value { key } else { changes.fields.get(row).unwrap_or_default() };
-        let expires = changes.expires.get(row).copied().unwrap_or(-1);
-        group.change(field, changes.values.get(row), expires);
+    let keys: Vec<_> = changes.keys.iter().map(Option::unwrap_or_default).collect();
+    let fields: Vec<_> = changes.fields.iter().map(Option::unwrap_or_default).collect();
+    let values: Vec<_> = changes.values.iter().collect();
+    let kind = |state: u16| changes.states.get(usize::from(state)).map(|(_, kind)| *kind);
+    let rows = changes.state.iter().zip(&keys).zip(&fields).zip(&values).zip(&changes.expires);
+    let mut rows: Vec<_> = rows
+        .map(|((((&state, &key), &field), &value), &expires)| {
+            let (of, name) = match kind(state) {
+                Some(StateKind::Value) => (&[][..], key),
+                _ => (key, field),
+            };
+            let group =
+                Group { state, key: of, removes: value.is_none(), expires: value.is_some() && expires >= 0 };
+            (group, Row { name, value: value.unwrap_or_default(), expires })
+        })
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    let bytes = changes.keys.data.len() + changes.fields.data.len() + changes.values.data.len();
+    let mut packed = Packed { bytes: Vec::with_capacity(bytes + rows.len() * 16), stored: Vec::new() };
+    for rows in rows.chunk_by(|a, b| a.0 == b.0) {
+        let Some(&(group, _)) = rows.first() else { continue };
+        let Some((state, kind)) = changes.states.get(usize::from(group.state)) else { continue };
+        packed.group(state, *kind, group, rows);
     }
-    let mut packed = Vec::with_capacity(changes.values.data.len() + changes.keys.data.len() + 64);
-    array(&mut packed, groups.len() as u32);
-    groups.iter().for_each(|group| group.write(&mut packed));
-    packed
+    packed.bytes
 }
 
-impl Group {
-    fn of(state: &str, kind: StateKind, key: &[u8]) -> Self {
-        Self {
-            key: if kind == StateKind::Value {
-                keys::values(state).into_bytes()
-            } else {
-                keys::map(state, key)
-            },
-            index: if kind == StateKind::SortedMap { keys::index(state, key) } else { Vec::new() },
-            sets: Vec::new(),
-            set_items: 0,
-            deletes: Vec::new(),
-            delete_items: 0,
-            expires: Vec::new(),
-            expire_items: 0,
-        }
-    }
+struct Row<'a> {
+    /// The record key of a value state, the field of a map.
+    name: &'a [u8],
+    value: &'a [u8],
+    expires: i64,
+}
 
-    fn change(&mut self, field: &[u8], value: Option<&[u8]>, expires: i64) {
-        let Some(value) = value else {
-            string(&mut self.deletes, field);
-            self.delete_items += 1;
-            return;
+struct Packed {
+    bytes: Vec<u8>,
+    stored: Vec<u8>,
+}
+
+impl Packed {
+    fn group(&mut self, state: &str, kind: StateKind, group: Group<'_>, rows: &[(Group<'_>, Row<'_>)]) {
+        let hash = match kind {
+            StateKind::Value => names::value_state(state),
+            StateKind::Map | StateKind::SortedMap => names::map_key(state, group.key, false),
         };
-        string(&mut self.sets, field);
-        match values::encode(value, expires) {
-            Some(stored) => string(&mut self.sets, &stored),
-            None => string(&mut self.sets, value),
+        let index = (kind == StateKind::SortedMap).then(|| names::map_key(state, group.key, true));
+        for rows in rows.chunks(FIELDS) {
+            if group.removes {
+                self.command("HDEL", &hash, rows.len());
+                rows.iter().for_each(|(_, row)| self.string(row.name));
+            } else {
+                self.command("HSET", &hash, rows.len() * 2);
+                rows.iter().for_each(|(_, row)| self.field(row));
+            }
+            if let Some(index) = &index {
+                self.index(index, group.removes, rows);
+            }
         }
-        self.set_items += 2;
-        if expires >= 0 {
-            let address = [self.key.len().to_string().as_bytes(), b":", &self.key, field].concat();
-            string(&mut self.expires, expires.to_string().as_bytes());
-            string(&mut self.expires, &address);
-            self.expire_items += 2;
+        if group.expires {
+            self.command("SADD", "ttl", 1);
+            self.string(index.as_ref().unwrap_or(&hash).as_bytes());
+        }
+    }
+
+    fn field(&mut self, row: &Row<'_>) {
+        self.string(row.name);
+        let mut stored = std::mem::take(&mut self.stored);
+        stored.clear();
+        values::store(row.value, row.expires, &mut stored);
+        self.string(&stored);
+        self.stored = stored;
+    }
+
+    fn index(&mut self, index: &str, removes: bool, rows: &[(Group<'_>, Row<'_>)]) {
+        if removes {
+            self.command("ZREM", index, rows.len());
+            rows.iter().for_each(|(_, row)| self.string(row.name));
+        } else {
+            self.command("ZADD", index, rows.len() * 2);
+            for (_, row) in rows {
+                self.string(b"0");
+                self.string(row.name);
+            }
         }
     }
 
-    fn write(&self, packed: &mut Vec<u8>) {
-        array(packed, 5);
-        string(packed, &self.key);
-        string(packed, &self.index);
-        for (items, count) in [
-            (&self.sets, self.set_items),
-            (&self.deletes, self.delete_items),
-            (&self.expires, self.expire_items),
-        ] {
-            array(packed, count);
-            packed.extend_from_slice(items);
-        }
+    fn command(&mut self, name: &str, key: &str, arguments: usize) {
+        self.bytes.push(0xdd);
+        self.length(arguments + 2, 4);
+        self.string(name.as_bytes());
+        self.string(key.as_bytes());
     }
-}
 
-fn array(packed: &mut Vec<u8>, items: u32) {
-    // Writing to memory does not fail.
-    drop(write_array_len(packed, items));
-}
+    fn string(&mut self, bytes: &[u8]) {
+        match bytes.len() {
+            len @ 0..=31 => self.bytes.push(0xa0 | len as u8),
+            len @ 32..=0xff => {
+                self.bytes.push(0xd9);
+                self.length(len, 1);
+            }
+            len @ 0x100..=0xffff => {
+                self.bytes.push(0xda);
+                self.length(len, 2);
+            }
+            len => {
+                self.bytes.push(0xdb);
+                self.length(len, 4);
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
 
-fn string(packed: &mut Vec<u8>, bytes: &[u8]) {
-    drop(write_str_len(packed, bytes.len() as u32));
-    packed.extend_from_slice(bytes);
+    fn length(&mut self, length: usize, bytes: usize) {
+        let Range { start, end } = 4 - bytes..4;
+        self.bytes.extend_from_slice((length as u32).to_be_bytes().get(start..end).unwrap_or_default());
+    }
 }

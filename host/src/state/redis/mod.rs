@@ -1,148 +1,208 @@
-//! Keyed state in Redis or Valkey, single or Cluster.
+//! Keyed state in Redis or Valkey, single or a cluster.
 //!
-//! Owns: the [`StateStore`] over Redis, from the delivery protocol's steps (Lua, in `scripts/`) to the names of keys
-//! (`keys.rs`). Knows nothing of the log.
+//! Owns: the [`StateStore`] over connections of its own: names of keys, stored forms, the protocol's scripts, routing,
+//! and what is demanded of a server. Knows nothing of the log, and caches nothing.
 //!
-//! * **Atomic, in order**: all keys of a scope lie in one slot, and each step is one script.
-//! * **One round trip** for all scopes of a call; in a Cluster one per node, sent before any answer is awaited.
-//! * **Durability** is that of the server: `docs/delivery.md` says which settings lose what. `wait_replicas` makes a
-//!   stage or an apply wait for replicas too.
-//! * **From the primary only**: what a replica shows may be old.
-//!
-//! | key, behind `{<prefix>:1:<deployment>:<entity>:<partition>}:` | holds |
-//! | --- | --- |
-//! | `control` | hash: `owner`, `cand`, `tids`, `old`, `lastseq`, `applied`, `next`, `pending` (ids and positions) |
-//! | `pending` | hash: id of a stage → its changes |
-//! | `meta` | what is kept about the scope, JSON |
-//! | `v:<state>` | hash: key → value |
-//! | `m:<state>:<key>` | hash: field → value; for a sorted map `s:<state>:<key>` is a sorted set of its fields |
-//! | `expires` | sorted set: where values with an expiry lie, by that expiry, for `sweep` |
-//!
-//! Name parts are percent-encoded, record keys and fields are as they are. A value is stored as it is, unless it has an
-//! expiry or begins with a zero byte: see `values.rs`.
+//! * **Order and atomicity**: a step is one script on the keys of one scope, which lie in one slot.
+//! * **Idempotence** is in the scripts, by nonce and id; so a step whose answer was lost is sent again here, for as long
+//!   as one answer may take. `raise` alone is not, and its lost answer is an error.
+//! * **Durability** is that of the server (`appendonly`, `appendfsync`) and of as many replicas as
+//!   [`RedisOptions::wait_replicas`] says; see `docs/state-in-redis.md`. A server that went back to an older state shows
+//!   it by its `applied`.
+//! * **Reads** go to primaries. A connection belongs to one caller at a time; callers do not wait for each other.
+//! * **A call blocks** its thread for about twice [`RedisOptions::response_timeout`] at the longest.
 
+mod answers;
+mod batch;
 mod changes;
-mod client;
-mod errors;
-mod keys;
+mod error;
+mod exchange;
+mod link;
+mod names;
+mod nodes;
+mod read;
 mod scan;
 mod scripts;
-mod server;
+mod sweep;
 mod values;
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
+use ::redis::{Cmd, Value};
 use invoker_core::commit::{CommitId, Token};
-use invoker_core::records::Column;
-use redis::{Cmd, Value};
 
 use super::{
-    Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateKind, StateStore, Swept, Take,
-    Values,
+    Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take, Values,
 };
-use client::Client;
-use errors::unexpected;
-use keys::Keys;
-use scripts::{Reply, Script, bytes, text};
+use batch::Batch;
+use exchange::Call;
+use names::{FORMAT, Names};
+use nodes::Nodes;
+use scripts::Source;
 
-/// How Redis is reached.
+/// How to reach Redis, and what is asked of it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://` or `rediss://` addresses, user and password inside. Several are nodes of one Cluster.
+    /// `redis://[user:password@]host[:port]`, or `rediss://` for TLS. Of a cluster, any of its nodes; of a single Redis,
+    /// those that may be the primary.
     pub urls: Vec<String>,
-    /// Whether it is a Cluster; `None` = the server says.
+    /// Whether it is a cluster; `None` = as the server says.
     pub cluster: Option<bool>,
-    /// Certificate of the authority, PEM; `None` = the system's authorities.
+    /// Certificate authorities for TLS in PEM; `None` = those of the system.
     pub ca: Option<String>,
-    /// First part of every key.
+    /// What all keys begin with, behind a brace. Default `invoker`.
     pub prefix: String,
-    /// Replicas that must have a stage or an apply before it counts.
+    /// Replicas that must have a step before it counts as done; fewer is an error that may pass. Default 0.
     pub wait_replicas: u32,
-    /// How long connecting may take.
+    /// Longest wait for a connection. Default 2 s.
     pub connect_timeout: Duration,
-    /// How long an answer may take, and the replicas with it.
+    /// Longest wait for an answer; also how long a step is tried again while Redis is away. Default 5 s.
     pub response_timeout: Duration,
 }
 
-impl Default for RedisOptions {
-    fn default() -> Self {
+impl RedisOptions {
+    pub fn new(urls: Vec<String>) -> Self {
         Self {
-            urls: Vec::new(),
+            urls,
             cluster: None,
             ca: None,
             prefix: "invoker".to_owned(),
             wait_replicas: 0,
-            connect_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(2),
             response_timeout: Duration::from_secs(5),
         }
     }
 }
 
-impl std::fmt::Debug for RedisOptions {
-    /// Without addresses: they may hold a password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisOptions").field("prefix", &self.prefix).finish_non_exhaustive()
+/// Without the addresses, which may hold passwords.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("cluster", &self.cluster)
+            .field("prefix", &self.prefix)
+            .field("wait_replicas", &self.wait_replicas)
+            .finish_non_exhaustive()
     }
 }
 
 /// See the module's words.
 #[derive(Debug)]
 pub struct RedisState {
-    client: Client,
-    keys: Keys,
-    wait_replicas: u32,
+    nodes: Nodes,
+    swept: sweep::Places,
 }
 
 impl RedisState {
-    /// Connects, and makes sure that the server is one that state can be trusted to.
+    /// Connects once. A server that cannot keep state (too old, evicting, a replica, without the rights) is refused;
+    /// one that does not answer is an error that may pass.
     pub fn connect(options: RedisOptions) -> Result<Self, Error> {
-        let keys = Keys::new(&options.prefix);
-        let wait_replicas = options.wait_replicas;
-        let client = Client::connect(options)?;
-        Ok(Self { client, keys, wait_replicas })
+        const ACTION: &str = "connect to redis";
+        if !names::is_prefix(&options.prefix) {
+            return Err(error::Problem::Prefix(options.prefix).into_error(ACTION));
+        }
+        let nodes = Nodes::connect(options).map_err(|problem| problem.into_error(ACTION))?;
+        let state = Self { nodes, swept: sweep::Places::default() };
+        let nobody = Scope { deployment: "probe".into(), entity: String::new(), partition: 0 };
+        state.script(Call::write(ACTION), &scripts::PROBE, &nobody, &[], |_| Some(()))?;
+        Ok(state)
     }
 
-    /// Runs one script on one scope.
-    fn step(
+    fn names(&self, scope: &Scope) -> Names {
+        Names::of(&self.nodes.options.prefix, scope)
+    }
+
+    /// Runs a script on one scope.
+    fn script<T>(
         &self,
-        script: &Script,
+        call: Call,
+        source: &Source,
         scope: &Scope,
-        args: &[&[u8]],
-        action: &'static str,
-    ) -> Result<Value, Error> {
-        let command = script.on(&self.keys, scope, args);
-        let mut answers = self.client.send(vec![command], action)?;
-        answers.pop().ok_or_else(|| unexpected(action, "no answer"))
+        arguments: &[&str],
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T, Error> {
+        let names = self.names(scope);
+        let mut command = source.call(&[&names.control(), &names.pending(), &names.key("meta")]);
+        command.arg(arguments);
+        let answer = self.one(call, &names, &command)?;
+        read(&answer).ok_or_else(|| read::unreadable(scope, call.action, &format!("{answer:?}")))
     }
 
-    /// Runs a script on each of several scopes.
-    fn steps(&self, commands: Vec<Cmd>, action: &'static str) -> Result<Vec<Answer>, Error> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let answers = self.client.send(commands, action)?;
-        answers.into_iter().map(|answer| Reply::of(answer, action)?.answer()).collect()
+    fn one(&self, call: Call, names: &Names, command: &Cmd) -> Result<Value, Error> {
+        let mut batch = Batch::default();
+        batch.push(names.slot, command);
+        Ok(self.nodes.run(call, &batch)?.pop().unwrap_or(Value::Nil))
     }
 
-    /// As `steps`, for what must not be lost with the primary.
-    fn durable_steps(&self, commands: Vec<Cmd>, action: &'static str) -> Result<Vec<Answer>, Error> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
+    /// Runs scripts on many scopes in one round trip, each with an [`Answer`].
+    fn answers<'a, T: 'a>(
+        &self,
+        call: Call,
+        items: &'a [T],
+        scope: impl Fn(&'a T) -> &'a Scope,
+        command: impl Fn(&'a T, &Names) -> Cmd,
+    ) -> Result<Vec<Answer>, Error> {
+        let mut batch = Batch::default();
+        for item in items {
+            let names = self.names(scope(item));
+            batch.push(names.slot, &command(item, &names));
         }
-        let answers = self.client.send_durable(commands, self.wait_replicas, action)?;
-        answers.into_iter().map(|answer| Reply::of(answer, action)?.answer()).collect()
+        let answers = self.nodes.run(call, &batch)?;
+        let read = |(item, answer): (&'a T, &Value)| {
+            answers::answer(answer)
+                .ok_or_else(|| read::unreadable(scope(item), call.action, &format!("{answer:?}")))
+        };
+        items.iter().zip(&answers).map(read).collect()
     }
+
+    fn stage_command(stage: &Stage<'_>, names: &Names) -> Cmd {
+        let mut command = scripts::STAGE.call(&[&names.control(), &names.pending()]);
+        command
+            .arg(answers::token_text(stage.token))
+            .arg(stage.id.to_string())
+            .arg(answers::sequence_text(stage.id.sequence))
+            .arg(answers::positions_text(stage.next))
+            .arg(answers::id_text(stage.committed))
+            .arg(answers::id_text(stage.previous))
+            .arg(u8::from(stage.promoted))
+            .arg(changes::pack(stage.changes));
+        command
+    }
+
+    fn apply_command(apply: &Apply<'_>, names: &Names) -> Cmd {
+        let mut command = scripts::APPLY.call(&[&names.control(), &names.pending()]);
+        command
+            .arg(answers::token_text(apply.token))
+            .arg(answers::id_text(apply.base))
+            .arg(apply.id.to_string())
+            .arg(answers::positions_text(apply.next))
+            .arg(changes::pack(apply.changes));
+        command
+    }
+
+    fn owner_text(&self, value: &Value, scope: &Scope) -> Result<Option<Token>, Error> {
+        match value {
+            Value::Nil => Ok(None),
+            value => answers::text(value)
+                .and_then(answers::token)
+                .map(Some)
+                .ok_or_else(|| read::unreadable(scope, "read the owner", &format!("{value:?}"))),
+        }
+    }
+}
+
+fn owner_command(names: &Names) -> Cmd {
+    let mut command = ::redis::cmd("HGET");
+    command.arg(names.control()).arg("owner");
+    command
 }
 
 impl StateStore for RedisState {
     fn owner(&self, scope: &Scope) -> Result<Option<Token>, Error> {
-        let action = "read the owner";
-        let mut command = redis::cmd("HGET");
-        command.arg(self.keys.control(scope)).arg("owner");
-        match self.client.send(vec![command], action)?.pop() {
-            Some(Value::BulkString(token)) => Ok(Some(scripts::token(&token, action)?)),
-            _ => Ok(None),
-        }
+        let names = self.names(scope);
+        let answer = self.one(Call::read("read the owner"), &names, &owner_command(&names))?;
+        self.owner_text(&answer, scope)
     }
 
     fn take(
@@ -152,18 +212,23 @@ impl StateStore for RedisState {
         transactional_id: &str,
         seen: Option<Token>,
     ) -> Result<Take, Error> {
-        let action = "take a scope";
-        let epoch = seen.map_or(0, |owner| owner.epoch) + 1;
-        let (new, seen) = (text(Token { epoch, nonce }), seen.map(text).unwrap_or_default());
-        let args = [new.as_bytes(), &scripts::nonce(nonce), seen.as_bytes(), transactional_id.as_bytes()];
-        Reply::of(self.step(&scripts::TAKE, scope, &args, action)?, action)?.take()
+        let next = Token { epoch: seen.map_or(0, |owner| owner.epoch) + 1, nonce };
+        let arguments = [
+            &format!("{nonce:016x}"),
+            transactional_id,
+            &seen.map(answers::token_text).unwrap_or_default(),
+            &answers::token_text(next),
+            &answers::sequence_text(0),
+        ];
+        self.script(Call::write("take a scope"), &scripts::TAKE, scope, &arguments, answers::take)
     }
 
     fn raise(&self, scope: &Scope, token: Token, epoch: u64) -> Result<Answer, Error> {
-        let (token, raised) = (text(token), text(Token { epoch, ..token }));
-        let args = [token.as_bytes(), raised.as_bytes()];
-        let action = "raise an epoch";
-        Reply::of(self.step(&scripts::RAISE, scope, &args, action)?, action)?.answer()
+        let arguments = [answers::token_text(token), answers::token_text(Token { epoch, ..token })];
+        let [old, new] = arguments.each_ref().map(String::as_str);
+        // Sent again after it was done, it would be refused.
+        let call = Call { repeats: false, ..Call::write("raise an epoch") };
+        self.script(call, &scripts::RAISE, scope, &[old, new], answers::answer)
     }
 
     fn finish(
@@ -172,155 +237,90 @@ impl StateStore for RedisState {
         token: Token,
         committed: Option<CommitId>,
     ) -> Result<Option<Option<Applied>>, Error> {
-        let action = "finish a take";
-        let committed = scripts::id(committed);
-        let args = [text(token).into_bytes(), scripts::nonce(token.nonce).to_vec(), committed.into_bytes()];
-        let args = args.each_ref().map(Vec::as_slice);
-        let reply = Reply::of(self.step(&scripts::FINISH, scope, &args, action)?, action)?;
-        match reply.word() {
-            b"REFUSED" => Ok(None),
-            _ => reply.applied(1).map(Some),
-        }
+        let arguments = [&*answers::token_text(token), &answers::id_text(committed)];
+        self.script(Call::write("finish a take"), &scripts::FINISH, scope, &arguments, answers::finish)
     }
 
     fn stage(&self, stages: &[Stage<'_>]) -> Result<Vec<Answer>, Error> {
-        let commands = stages.iter().map(|stage| scripts::stage(&self.keys, stage)).collect();
-        self.durable_steps(commands, "stage state")
+        self.answers(Call::write("stage state"), stages, |stage| stage.scope, Self::stage_command)
     }
 
     fn promote(&self, promotes: &[(&Scope, Token, CommitId)]) -> Result<Vec<Answer>, Error> {
-        let command = |(scope, token, id): &(&Scope, Token, CommitId)| {
-            scripts::PROMOTE.on(&self.keys, scope, &[text(*token).as_bytes(), id.to_string().as_bytes()])
+        let command = |(_, token, committed): &(&Scope, Token, CommitId), names: &Names| {
+            let mut command = scripts::PROMOTE.call(&[&names.control(), &names.pending()]);
+            command.arg(answers::token_text(*token)).arg(committed.to_string());
+            command
         };
-        self.steps(promotes.iter().map(command).collect(), "promote state")
+        self.answers(Call::write("promote state"), promotes, |promote| promote.0, command)
     }
 
     fn check(&self, checks: &[(&Scope, Token)]) -> Result<Vec<Answer>, Error> {
-        let command = |(scope, token): &(&Scope, Token)| {
-            scripts::CHECK.on(&self.keys, scope, &[text(*token).as_bytes()])
+        let mut batch = Batch::default();
+        for (scope, _) in checks {
+            let names = self.names(scope);
+            batch.push(names.slot, &owner_command(&names));
+        }
+        let answers = self.nodes.run(Call::read("check the owner"), &batch)?;
+        let check = |((scope, token), answer): (&(&Scope, Token), &Value)| {
+            let owner = self.owner_text(answer, scope)?;
+            Ok(if owner == Some(*token) { Answer::Ok } else { Answer::Refused })
         };
-        self.steps(checks.iter().map(command).collect(), "check the owner")
+        checks.iter().zip(&answers).map(check).collect()
     }
 
     fn apply(&self, applies: &[Apply<'_>]) -> Result<Vec<Answer>, Error> {
-        let commands = applies.iter().map(|apply| scripts::apply(&self.keys, apply)).collect();
-        self.durable_steps(commands, "write state")
+        self.answers(Call::write("write state"), applies, |apply| apply.scope, Self::apply_command)
     }
 
     fn release(&self, scope: &Scope, token: Token) -> Result<Answer, Error> {
-        let action = "release a scope";
-        Reply::of(self.step(&scripts::RELEASE, scope, &[text(token).as_bytes()], action)?, action)?.answer()
+        let token = answers::token_text(token);
+        self.script(Call::write("release a scope"), &scripts::RELEASE, scope, &[&token], answers::answer)
     }
 
     fn read(&self, reads: &[Read<'_>]) -> Result<Vec<Values>, Error> {
-        let action = "read state";
-        let plans: Vec<_> = reads.iter().map(|read| ReadPlan::of(&self.keys, read)).collect();
-        let commands: Vec<_> = plans.iter().flat_map(|plan| plan.commands.iter().cloned()).collect();
-        let mut answers =
-            if commands.is_empty() { Vec::new() } else { self.client.send(commands, action)? }.into_iter();
-        plans.iter().map(|plan| plan.values(answers.by_ref().take(plan.commands.len()), action)).collect()
+        self.read_all(reads)
     }
 
     fn scan(&self, scan: Scan<'_>) -> Result<Page, Error> {
-        scan::page(&self.client, &self.keys, scan)
+        self.scan_page(scan)
     }
 
     fn meta(&self, scope: &Scope) -> Result<Option<Meta>, Error> {
-        let action = "read what is kept about a scope";
-        let mut command = redis::cmd("GET");
-        command.arg(self.keys.meta(scope));
-        let Some(Value::BulkString(json)) = self.client.send(vec![command], action)?.pop() else {
-            return Ok(None);
-        };
-        let meta: Meta = serde_json::from_slice(&json)
-            .map_err(|error| Error::Damaged { scope: scope.to_string(), what: error.to_string() })?;
-        match meta.format {
-            keys::FORMAT => Ok(Some(meta)),
-            found => Err(Error::NewerFormat { scope: scope.to_string(), found, known: keys::FORMAT }),
+        let names = self.names(scope);
+        let mut command = ::redis::cmd("GET");
+        command.arg(names.key("meta"));
+        let answer = self.one(Call::read("read what is kept of a scope"), &names, &command)?;
+        let Some(text) = answers::text(&answer) else { return Ok(None) };
+        let meta: Meta = serde_json::from_str(text).map_err(|error| Error::Damaged {
+            scope: scope.to_string(),
+            what: format!("its meta: {error}"),
+        })?;
+        if meta.format > FORMAT {
+            return Err(Error::NewerFormat { scope: scope.to_string(), found: meta.format, known: FORMAT });
         }
+        Ok(Some(meta))
     }
 
     fn set_meta(&self, scope: &Scope, token: Token, meta: &Meta) -> Result<Answer, Error> {
-        let action = "keep something about a scope";
-        let json = serde_json::to_vec(meta).map_err(|error| unexpected(action, error))?;
-        let args = [text(token).into_bytes(), json];
-        let args = args.each_ref().map(Vec::as_slice);
-        Reply::of(self.step(&scripts::META, scope, &args, action)?, action)?.answer()
+        let text = serde_json::to_string(meta).map_err(|error| Error::Damaged {
+            scope: scope.to_string(),
+            what: format!("its meta: {error}"),
+        })?;
+        let arguments = [&*answers::token_text(token), &text];
+        let call = Call::write("write what is kept of a scope");
+        self.script(call, &scripts::SET_META, scope, &arguments, answers::answer)
     }
 
     fn scopes(&self) -> Result<Vec<Scope>, Error> {
-        scan::scopes(&self.client, &self.keys)
+        let mut scopes = BTreeSet::new();
+        let prefix = &self.nodes.options.prefix;
+        self.nodes.each_key(&names::control_pattern(prefix), |key| {
+            scopes.extend(names::scope_of(prefix, key));
+        })?;
+        Ok(scopes.into_iter().collect())
     }
 
     fn sweep(&self, scope: &Scope, token: Token, before: i64, rows: usize) -> Result<Swept, Error> {
-        let action = "remove expired state";
-        let args = [text(token), before.to_string(), rows.to_string()];
-        let args = args.each_ref().map(|arg| arg.as_bytes());
-        match self.step(&scripts::SWEEP, scope, &args, action)? {
-            Value::Array(parts) => match parts.as_slice() {
-                [Value::BulkString(removed), Value::Int(at_end)] => {
-                    Ok(Swept { removed: scripts::number(removed, action)? as usize, at_end: *at_end == 1 })
-                }
-                _ => Err(unexpected(action, "an answer of another shape")),
-            },
-            _ => Err(unexpected(action, "an answer of another shape")),
-        }
-    }
-}
-
-/// The commands of one read, and which rows each of them answers.
-struct ReadPlan {
-    commands: Vec<Cmd>,
-    /// Per command, one past its last row.
-    ends: Vec<usize>,
-}
-
-/// Most fields that one command asks for, so that no single one keeps the server busy for long.
-const MOST_FIELDS: usize = 2048;
-
-impl ReadPlan {
-    fn of(keys: &Keys, read: &Read<'_>) -> Self {
-        let (mut plan, rows) = (Self { commands: Vec::new(), ends: Vec::new() }, read.keys.len());
-        let mut from = 0;
-        while from < rows {
-            let key = read.keys.get(from).unwrap_or_default();
-            let (name, end) = match read.kind {
-                StateKind::Value => (keys.values(read.scope, read.state), rows),
-                StateKind::Map | StateKind::SortedMap => {
-                    let same = |&at: &usize| read.keys.get(at) == Some(key);
-                    let count = (from..rows).take_while(same).count().max(1);
-                    (keys.map(read.scope, read.state, key), from + count)
-                }
-            };
-            let end = end.min(from + MOST_FIELDS);
-            let mut command = redis::cmd("HMGET");
-            command.arg(name);
-            let column: &Column = if read.kind == StateKind::Value { read.keys } else { read.fields };
-            for row in from..end {
-                command.arg(column.get(row).unwrap_or_default());
-            }
-            plan.commands.push(command);
-            plan.ends.push(end);
-            from = end;
-        }
-        plan
-    }
-
-    fn values(&self, answers: impl Iterator<Item = Value>, action: &'static str) -> Result<Values, Error> {
-        let mut values = Values::default();
-        for (answer, &end) in answers.zip(&self.ends) {
-            let Value::Array(items) = answer else {
-                return Err(unexpected(action, "an answer of another shape"));
-            };
-            for item in &items {
-                let (value, expires) = values::decode(bytes(item));
-                values.values.push(value);
-                values.expires.push(expires);
-            }
-            if values.expires.len() != end {
-                return Err(unexpected(action, "another number of values than was asked for"));
-            }
-        }
-        Ok(values)
+        self.sweep_rows(scope, token, before, rows)
     }
 }

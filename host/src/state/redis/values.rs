@@ -1,56 +1,73 @@
-//! The stored form of a value. Most are stored as they are, so that other tools read them.
-//!
-//! A value with an expiry is `00 '1' <milliseconds> ':' <value>`; one without that begins with a zero byte itself is
-//! `00 '0' <value>`.
+//! How a value lies in Redis: as its own bytes where it never expires, so that `redis-cli` shows what the function
+//! stored. One with an expiry is `0xf5`, the milliseconds since the Unix epoch in digits, `:`, and its bytes. A value
+//! that looks like that by itself has `0xf5 ':'` in front. (0xf5 occurs in no UTF-8 text.)
 
-/// The stored form, if it is another one.
-pub(super) fn encode(value: &[u8], expires: i64) -> Option<Vec<u8>> {
-    match (expires, value.first()) {
-        (0.., _) => Some([b"\x001", expires.to_string().as_bytes(), b":", value].concat()),
-        (_, Some(0)) => Some([b"\x000", value].concat()),
-        _ => None,
+const MARK: u8 = 0xf5;
+
+/// Appends the stored form.
+pub(super) fn store(value: &[u8], expires: i64, out: &mut Vec<u8>) {
+    if expires >= 0 {
+        out.push(MARK);
+        out.extend_from_slice(itoa::Buffer::new().format(expires).as_bytes());
+        out.push(b':');
+    } else if looks_marked(value) {
+        out.extend([MARK, b':']);
     }
+    out.extend_from_slice(value);
 }
 
-/// A value and its expiry, -1 = never. A form that nobody writes is taken as it is.
-pub(super) fn decode(stored: Option<&[u8]>) -> (Option<&[u8]>, i64) {
-    let Some(stored) = stored else { return (None, -1) };
-    match stored {
-        [0, b'0', value @ ..] => (Some(value), -1),
-        [0, b'1', rest @ ..] => with_expiry(rest).unwrap_or((Some(stored), -1)),
-        _ => (Some(stored), -1),
+/// Takes a stored value apart: its expiry (-1 = never) and its bytes. `None`: nothing here writes such a value.
+pub(super) fn take_apart(stored: &[u8]) -> Option<(i64, &[u8])> {
+    if !looks_marked(stored) {
+        return Some((-1, stored));
     }
+    let rest = stored.get(1..)?;
+    let colon = rest.iter().position(|byte| *byte == b':')?;
+    let (digits, bytes) = (rest.get(..colon)?, rest.get(colon + 1..)?);
+    if digits.is_empty() {
+        return Some((-1, bytes));
+    }
+    Some((std::str::from_utf8(digits).ok()?.parse().ok()?, bytes))
 }
 
-fn with_expiry(rest: &[u8]) -> Option<(Option<&[u8]>, i64)> {
-    let colon = rest.iter().position(|&byte| byte == b':')?;
-    let (digits, value) = (rest.get(..colon)?, rest.get(colon + 1..)?);
-    Some((Some(value), std::str::from_utf8(digits).ok()?.parse().ok()?))
+fn looks_marked(bytes: &[u8]) -> bool {
+    matches!(bytes, [MARK, b'0'..=b'9' | b':', ..])
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn any_value_comes_back() {
-        for (value, expires) in [
-            (&b"7"[..], -1),
-            (b"7", 0),
-            (b"", -1),
-            (b"", 5),
-            (b"\x001:2", -1),
-            (b"\x00", 1_700_000_000_000),
-            (b"a:b", 9),
-        ] {
-            let stored = encode(value, expires).unwrap_or_else(|| value.to_vec());
-            assert_eq!(decode(Some(&stored)), (Some(value), expires), "{value:?} {expires}");
+    fn stored(value: &[u8], expires: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        store(value, expires, &mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back(
+            value in prop::collection::vec(prop::sample::select(vec![0xf5, b':', b'1', b'-', 0, b'a']), 0..6),
+            expires in prop_oneof![Just(-1i64), 0..=i64::MAX],
+        ) {
+            prop_assert_eq!(take_apart(&stored(&value, expires)), Some((expires, &value[..])));
         }
-        assert_eq!(decode(None), (None, -1));
     }
 
     #[test]
-    fn what_needs_no_other_form_is_readable() {
-        assert_eq!(encode(b"42", -1), None);
+    fn what_never_expires_is_stored_as_it_is() {
+        for value in [&b""[..], b"17", &[0xff; 8], &[0xf5], &[0xf5, 0], "ü:1".as_bytes()] {
+            assert_eq!(stored(value, -1), value);
+        }
+        assert_eq!(stored(b"17", 1_732_000_000_000), b"\xf51732000000000:17");
+    }
+
+    #[test]
+    fn a_mark_without_an_end_is_damage() {
+        for bytes in [&b"\xf512"[..], b"\xf512a:x", b"\xf599999999999999999999:x"] {
+            assert_eq!(take_apart(bytes), None, "{bytes:?}");
+        }
     }
 }

@@ -1,8 +1,11 @@
--- ARGV: token, base, id, next, changes
-if get('owner') ~= ARGV[1] then return { 'REFUSED' } end
-local applied = get('applied')
-if applied == ARGV[3] then return { 'OK' } end
-if applied ~= ARGV[2] then return lost() end
-write(ARGV[5])
-redis.call('HSET', control, 'applied', ARGV[3], 'next', ARGV[4])
-return { 'OK' }
+-- ARGV: token, id that the state must stand at, id, positions, packed changes.
+local token, base, id, next, packed = unpack(ARGV)
+local at = read()
+if at.owner ~= token then return {'refused'} end
+if at.applied == id then return {'ok'} end
+if at.applied ~= base then return lost(at) end
+local commands = {}
+decode(id, packed, commands)
+write(commands)
+redis.call('HSET', control, 'applied', id, 'next', next)
+return {'ok'}

@@ -1,77 +1,91 @@
--- In front of every script. KEYS[1] = control, KEYS[2] = pending, ARGV[1] = the caller's token.
--- Nothing is written before everything is decided: a script that fails half-way is not rolled back.
--- Numbers of 64 bits are text throughout; Lua's are doubles.
+-- What the scripts share. KEYS: 1 = control, 2 = pending. A token or an id is the text of it and is compared as text:
+-- a Lua number holds no 64 bits. '' stands for none. Every script computes first and writes last, as nothing is
+-- rolled back.
+local control, pending = KEYS[1], KEYS[2]
+-- All keys of the scope begin with this, so they lie in the slot of the declared ones.
+local root = string.sub(control, 1, -8)
 
-local control, staged = KEYS[1], KEYS[2]
-local base = string.sub(control, 1, -8) -- without "control"
-
-local function get(field)
-  return redis.call('HGET', control, field) or ''
-end
-
--- The stages that wait, oldest first: { id, next }.
-local function waiting()
-  local list = {}
-  for id, next in string.gmatch(get('pending'), '([^ \n]+) ([^\n]*)\n') do
-    list[#list + 1] = { id = id, next = next }
+-- The scope's record, with the ids and positions of the stages that wait, in order.
+local function read()
+  local found = redis.call('HMGET', control, 'owner', 'applied', 'next', 'pending', 'lastseq')
+  local at = {
+    owner = found[1] or '', applied = found[2] or '', next = found[3] or '', lastseq = found[5] or '', waiting = {},
+  }
+  for id, next in string.gmatch(found[4] or '', '(%S+) (%S*)\n') do
+    at.waiting[#at.waiting + 1] = {id = id, next = next}
   end
-  return list
+  return at
 end
 
-local function place_of(list, id)
-  for at, entry in ipairs(list) do
-    if entry.id == id then return at end
+local function lost(at)
+  return {'lost', at.applied, at.next}
+end
+
+-- The place of a stage among those that wait; 0 = it does not.
+local function place(at, id)
+  for i, stage in ipairs(at.waiting) do
+    if stage.id == id then return i end
   end
   return 0
 end
 
-local STRIDE = 4000 -- even, and below what unpack takes
+local KNOWN = {HSET = true, HDEL = true, ZADD = true, ZREM = true, SADD = true}
 
-local function many(command, key, list)
-  for from = 1, #list, STRIDE do
-    redis.call(command, key, unpack(list, from, math.min(from + STRIDE - 1, #list)))
-  end
-end
-
--- Changes, a group per key: { key, index key or '', fields and values to set, fields to delete, expiries and members }.
-local function write(changes)
-  for _, group in ipairs(cmsgpack.unpack(changes)) do
-    local key, index, sets, deletes, expires = unpack(group)
-    many('HSET', base .. key, sets)
-    many('HDEL', base .. key, deletes)
-    if index ~= '' then
-      local scored = {}
-      for at = 1, #sets, 2 do
-        scored[#scored + 1] = '0'
-        scored[#scored + 1] = sets[at]
-      end
-      many('ZADD', base .. index, scored)
-      many('ZREM', base .. index, deletes)
+-- Appends the commands that packed changes stand for: a msgpack array each, of a name, a key without its root, and
+-- arguments.
+local function decode(id, packed, commands)
+  local offset = 0
+  while offset ~= -1 and offset < #packed do
+    local command
+    offset, command = cmsgpack.unpack_one(packed, offset)
+    if type(command) ~= 'table' or not KNOWN[command[1]] then
+      error(redis.error_reply('DAMAGED ' .. control .. ' the changes of stage ' .. id .. ' cannot be read'))
     end
-    many('ZADD', base .. 'expires', expires)
+    commands[#commands + 1] = command
   end
 end
 
--- Makes the first `count` stages the state, keeps those in `kept`, drops the rest. Returns the last one promoted.
-local function settle(list, count, kept)
-  for at = 1, count do
-    write(redis.call('HGET', staged, list[at].id))
+-- The commands of the first `count` stages that wait.
+local function promoted(at, count)
+  local commands = {}
+  for i = 1, count do
+    local id = at.waiting[i].id
+    local packed = redis.call('HGET', pending, id)
+    if not packed then
+      error(redis.error_reply('DAMAGED ' .. control .. ' the changes of stage ' .. id .. ' are missing'))
+    end
+    decode(id, packed, commands)
   end
-  local stays, gone, text = {}, {}, ''
-  for _, entry in ipairs(kept) do
-    stays[entry.id] = true
-    text = text .. entry.id .. ' ' .. entry.next .. '\n'
+  return commands
+end
+
+local function write(commands)
+  for _, command in ipairs(commands) do
+    redis.call(command[1], root .. command[2], unpack(command, 3))
   end
-  for _, entry in ipairs(list) do
-    if not stays[entry.id] then gone[#gone + 1] = entry.id end
+end
+
+-- Makes the first `count` stages the state and keeps of the others those that `stays` says, and `added`. Nothing here
+-- may fail once it has begun to write.
+local function settle(at, count, commands, stays, added)
+  local kept, gone = {}, {}
+  for i, stage in ipairs(at.waiting) do
+    if i > count and stays(stage) then
+      kept[#kept + 1] = stage.id .. ' ' .. stage.next .. '\n'
+    else
+      gone[#gone + 1] = stage.id
+    end
   end
-  many('HDEL', staged, gone)
+  if added then
+    redis.call('HSET', pending, added.id, added.packed)
+    kept[#kept + 1] = added.id .. ' ' .. added.next .. '\n'
+    at.lastseq = added.sequence
+  end
+  write(commands)
   if count > 0 then
-    redis.call('HSET', control, 'applied', list[count].id, 'next', list[count].next)
+    at.applied, at.next = at.waiting[count].id, at.waiting[count].next
   end
-  return text
-end
-
-local function lost()
-  return { 'LOST', get('applied'), get('next') }
+  redis.call('HSET', control, 'applied', at.applied, 'next', at.next, 'pending', table.concat(kept),
+    'lastseq', at.lastseq)
+  if #gone > 0 then redis.call('HDEL', pending, unpack(gone)) end
 end

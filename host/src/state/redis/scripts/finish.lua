@@ -1,13 +1,16 @@
--- ARGV: token, nonce, the id that the log has committed or ''
-if get('owner') ~= ARGV[1] then return { 'REFUSED' } end
-local list, others = waiting(), false
-for _, entry in ipairs(list) do
-  others = others or string.match(entry.id, '^%d+%.(%x+)%.') ~= ARGV[2]
+-- ARGV: token, id known committed. Touches what older tokens staged, and nothing else.
+local at = read()
+if at.owner ~= ARGV[1] then return {'refused'} end
+local own, older = string.sub(ARGV[1], -16), false
+for _, stage in ipairs(at.waiting) do
+  older = older or string.match(stage.id, '%.(%x+)%.') ~= own
 end
-local cand = get('cand')
-local pending = get('pending')
-if others then
-  pending = settle(list, place_of(list, ARGV[3]), {})
+local count, commands = 0, {}
+if older then
+  count = place(at, ARGV[2])
+  commands = promoted(at, count)
 end
-redis.call('HSET', control, 'pending', pending, 'tids', cand == '' and '' or cand .. '\n', 'old', '')
-return { 'OK', get('applied'), get('next') }
+settle(at, count, commands, function() return not older end)
+local cand = redis.call('HGET', control, 'cand')
+redis.call('HSET', control, 'tids', cand and cjson.encode({cand}) or '[]', 'old', '[]')
+return {'ok', at.applied, at.next}

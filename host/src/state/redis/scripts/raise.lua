@@ -1,4 +1,4 @@
--- ARGV: token, token with the higher epoch
-if get('owner') ~= ARGV[1] then return 'REFUSED' end
+-- ARGV: token, owner to be.
+if redis.call('HGET', control, 'owner') ~= ARGV[1] then return {'refused'} end
 redis.call('HSET', control, 'owner', ARGV[2])
-return 'OK'
+return {'ok'}

@@ -1,8 +1,11 @@
--- ARGV: token
-if get('owner') ~= ARGV[1] then return 'REFUSED' end
-local cand, left = get('cand'), ''
-for tid in string.gmatch(get('tids'), '[^\n]+') do
-  if tid ~= cand then left = left .. tid .. '\n' end
+-- ARGV: token.
+local found = redis.call('HMGET', control, 'owner', 'cand', 'tids')
+if found[1] ~= ARGV[1] then return {'refused'} end
+if not found[2] then return {'ok'} end
+local left = {}
+for _, id in ipairs(cjson.decode(found[3] or '[]')) do
+  if id ~= found[2] then left[#left + 1] = id end
 end
-redis.call('HSET', control, 'tids', left, 'cand', '')
-return 'OK'
+redis.call('HSET', control, 'tids', #left > 0 and cjson.encode(left) or '[]')
+redis.call('HDEL', control, 'cand')
+return {'ok'}

@@ -1,20 +1,17 @@
--- ARGV: token, id, sequence, next, committed, previous, whether committed is promoted ('1'), changes
-if get('owner') ~= ARGV[1] then return { 'REFUSED' } end
-local list = waiting()
-if #list > 0 and list[#list].id == ARGV[2] then return { 'OK' } end
-if tonumber(ARGV[3]) <= tonumber(get('lastseq')) then return { 'OLD' } end
-local committed, previous = ARGV[5], ARGV[6]
-local at = ARGV[7] == '1' and 0 or place_of(list, committed)
-local applied = at > 0 and committed or get('applied')
-local kept = {}
-if previous ~= committed then
-  for after = at + 1, #list do
-    if list[after].id == previous then kept[#kept + 1] = list[after] end
-  end
-  if #kept == 0 then return lost() end
-end
-if applied ~= committed then return lost() end
-local pending = settle(list, at, kept) .. ARGV[2] .. ' ' .. ARGV[4] .. '\n'
-redis.call('HSET', staged, ARGV[2], ARGV[8])
-redis.call('HSET', control, 'pending', pending, 'lastseq', ARGV[3])
-return { 'OK' }
+-- ARGV: token, id, its sequence, positions, id known committed, id staged before, whether the committed one is known
+-- promoted ('1'), packed changes.
+local token, id, sequence, next, committed, previous, known, packed = unpack(ARGV)
+local at = read()
+if at.owner ~= token then return {'refused'} end
+local last = at.waiting[#at.waiting]
+if last and last.id == id then return {'ok'} end
+if sequence <= at.lastseq then return {'old'} end
+
+local count = known == '1' and 0 or place(at, committed)
+local stands = count > 0 and at.waiting[count].id or at.applied
+local pipelined = previous ~= committed
+if stands ~= committed or (pipelined and place(at, previous) <= count) then return lost(at) end
+
+settle(at, count, promoted(at, count), function(stage) return pipelined and stage.id == previous end,
+  {id = id, sequence = sequence, next = next, packed = packed})
+return {'ok'}

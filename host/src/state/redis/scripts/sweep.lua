@@ -1,20 +1,21 @@
--- ARGV: token, time, rows. A member of `expires` is the length of a key, ':', the key, the field.
-if get('owner') ~= ARGV[1] then return { '0', 0 } end
-local members = redis.call('ZRANGEBYSCORE', base .. 'expires', '-inf', '(' .. ARGV[2], 'LIMIT', '0', ARGV[3])
-local dead = {}
-for at, member in ipairs(members) do
-  local length, from = string.match(member, '^(%d+):()')
-  local key = string.sub(member, from, from + length - 1)
-  local field = string.sub(member, from + length)
-  local value = redis.call('HGET', base .. key, field)
-  local expires = value and string.match(value, '^%z1(%d+):')
-  if expires and tonumber(expires) < tonumber(ARGV[2]) then dead[#dead + 1] = { key, field } end
+-- KEYS: 3 = names of the hashes that hold expiries. ARGV: token, name of one of them, cursor in it, rows to look at,
+-- time before which what expired is removed. A value written since is looked at as it is now, so none is lost.
+local token, name, cursor, rows, before = unpack(ARGV)
+if redis.call('HGET', control, 'owner') ~= token then return {'refused'} end
+local hash, index = root .. name, nil
+if string.sub(name, 1, 1) == 'z' then
+  hash, index = root .. 'm' .. string.sub(name, 2), hash
 end
-for _, address in ipairs(dead) do
-  redis.call('HDEL', base .. address[1], address[2])
-  if string.sub(address[1], 1, 2) == 'm:' then
-    redis.call('ZREM', base .. 's' .. string.sub(address[1], 2), address[2])
-  end
+local found = redis.call('HSCAN', hash, cursor, 'COUNT', rows)
+local expired = {}
+for i = 1, #found[2], 2 do
+  local expiry = string.match(found[2][i + 1], '^\245(%d+):')
+  if expiry and tonumber(expiry) < tonumber(before) then expired[#expired + 1] = found[2][i] end
 end
-many('ZREM', base .. 'expires', members)
-return { tostring(#dead), #members < tonumber(ARGV[3]) and 1 or 0 }
+for i = 1, #expired, 1000 do
+  local last = math.min(i + 999, #expired)
+  redis.call('HDEL', hash, unpack(expired, i, last))
+  if index then redis.call('ZREM', index, unpack(expired, i, last)) end
+end
+if redis.call('EXISTS', hash) == 0 then redis.call('SREM', KEYS[3], name) end
+return {'ok', found[1], tostring(#expired)}

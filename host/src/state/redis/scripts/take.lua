@@ -1,12 +1,14 @@
--- ARGV: new token, nonce, the owner that was seen, transactional id
-local owner = get('owner')
-if owner == '' or string.match(owner, '%.(%x+)$') ~= ARGV[2] then
-  if owner ~= ARGV[3] then return { 'MOVED' } end
-  local tids, known = get('tids'), false
-  for tid in string.gmatch(tids, '[^\n]+') do
-    known = known or tid == ARGV[4]
-  end
-  local all = known and tids or tids .. ARGV[4] .. '\n'
-  redis.call('HSET', control, 'owner', ARGV[1], 'cand', ARGV[4], 'tids', all, 'old', tids, 'lastseq', '0')
+-- ARGV: nonce, transactional id, owner seen, owner to be, lowest sequence.
+local found = redis.call('HMGET', control, 'owner', 'tids', 'old', 'applied', 'next', 'pending')
+local owner, old = found[1] or '', found[3] or '[]'
+if string.sub(owner, -16) ~= ARGV[1] then
+  if owner ~= ARGV[3] then return {'moved'} end
+  old = found[2] or '[]'
+  local ids, known = cjson.decode(old), false
+  for _, id in ipairs(ids) do known = known or id == ARGV[2] end
+  if not known then ids[#ids + 1] = ARGV[2] end
+  owner = ARGV[4]
+  redis.call('HSET', control, 'owner', owner, 'cand', ARGV[2], 'tids', cjson.encode(ids), 'old', old,
+    'lastseq', ARGV[5])
 end
-return { 'TAKEN', get('owner'), get('old'), get('pending'), get('applied'), get('next') }
+return {'ok', owner, old, found[6] or '', found[4] or '', found[5] or ''}

@@ -1,2 +1,0 @@
--- ARGV: token
-return get('owner') == ARGV[1] and 'OK' or 'REFUSED'
