@@ -3,14 +3,30 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "these are tests")]
 
+mod faults;
+mod layout;
+mod owner;
+mod refusals;
 mod server;
 
 use std::sync::Arc;
 
 use invoker_host::state::{Error, RedisOptions, RedisState, StateStore};
 
+fn options(url: &str) -> RedisOptions {
+    RedisOptions::new(vec![url.to_owned()])
+}
+
 fn connect(url: &str) -> Result<RedisState, Error> {
-    RedisState::connect(RedisOptions::new(vec![url.to_owned()]))
+    RedisState::connect(options(url))
+}
+
+/// An error with its causes, in one line.
+fn text(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn open(url: &str) -> Arc<dyn StateStore> {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 /// A running `redis-server`.
 pub(crate) struct Server {
     pub(crate) port: u16,
+    pub(crate) tls_port: Option<u16>,
     dir: TempDir,
     arguments: Vec<String>,
     guard: Option<Child>,
@@ -19,8 +20,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with these arguments beside the usual ones, and waits until it answers.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at(None, arguments)
+    }
+
+    /// With a second port for TLS.
+    pub(crate) fn start_tls(arguments: &[&str]) -> Self {
+        let port = free_port();
+        Self::start_at(Some(port), &[&["--tls-port", &port.to_string()], arguments].concat())
+    }
+
+    fn start_at(tls_port: Option<u16>, arguments: &[&str]) -> Self {
         let mut server = Self {
             port: free_port(),
+            tls_port,
             dir: tempfile::tempdir().unwrap(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             guard: None,
@@ -53,6 +65,14 @@ impl Server {
             || (answer.is_empty() && std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok())
     }
 
+    /// Neither reads nor answers until it is dropped.
+    pub(crate) fn freeze(&self) -> Frozen {
+        let info = cli(self.port, &["info", "server"]);
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().to_owned();
+        signal("-STOP", &pid);
+        Frozen(pid)
+    }
+
     /// As `kill -9`.
     pub(crate) fn kill(&mut self) {
         if let Some(mut guard) = self.guard.take() {
@@ -66,6 +86,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A frozen server.
+pub(crate) struct Frozen(String);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal("-CONT", &self.0);
+    }
+}
+
+fn signal(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
 }
 
 fn free_port() -> u16 {

@@ -160,7 +160,12 @@ impl Remedy {
                 let what = what.split(" script: ").next().unwrap_or(what).to_owned();
                 Self::None(Problem::Damaged { server, scope, what })
             }
-            _ if why.contains("ACL failure") => Self::None(Problem::NotAllowed { server, why }),
+            // How versions say that the user of a script lacks a right.
+            _ if why.contains("The user executing the script") || why.contains("ACL failure") => {
+                Self::None(Problem::NotAllowed { server, why })
+            }
+            // The slot of the script's keys is on its way, and some have gone ahead.
+            _ if why.contains("non local key") => Self::Wait(Problem::NotNow { server, why }),
             _ => Self::None(Problem::Answer { server, answer: why }),
         }
     }

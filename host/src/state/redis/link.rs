@@ -97,7 +97,12 @@ impl Link {
         let address = address_of(info).unwrap_or(Address { host: "a unix socket".into(), port: 0 });
         let tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         let server = address.to_string();
-        let failed = |error| Problem::connection(&server, tls, error);
+        let failed = |error: redis::RedisError| match info.redis_settings().db() {
+            database @ 1.. if error.detail().is_some_and(|detail| detail.contains("in cluster mode")) => {
+                Problem::Database { server: server.clone(), database }
+            }
+            _ => Problem::connection(&server, tls, error),
+        };
         let connection = Client::open(info.clone())
             .and_then(|client| client.get_connection_with_timeout(options.connect_timeout))
             .map_err(failed)?;

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates, Value};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use super::RedisOptions;
 use super::answers::text;
 use super::error::Problem;
@@ -100,10 +103,21 @@ fn seed(url: &str, options: &RedisOptions) -> Result<ConnectionInfo, Problem> {
     if !tls {
         return Err(Problem::CaWithoutTls { server });
     }
+    check_ca(ca).map_err(|why| Problem::Ca { server: server.clone(), why })?;
     let certificates = TlsCertificates { client_tls: None, root_cert: Some(ca.clone().into_bytes()) };
     let client = Client::build_with_tls(info, certificates)
         .map_err(|error| Problem::Ca { server, why: error.to_string() })?;
     Ok(client.get_connection_info().clone())
+}
+
+/// Whether there is a certificate; without one, every server would be refused and the reason be another.
+fn check_ca(pem: &str) -> Result<(), String> {
+    let mut found = 0;
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        certificate.map_err(|error| error.to_string())?;
+        found += 1;
+    }
+    if found == 0 { Err("there is no certificate in it".to_owned()) } else { Ok(()) }
 }
 
 impl Nodes {
@@ -225,10 +239,6 @@ fn look(place: &ConnectionInfo, options: &RedisOptions) -> Result<(Map, bool), P
             return Ok((Map::single(address), false));
         }
         (true, _) => {}
-    }
-    let database = place.redis_settings().db();
-    if database != 0 {
-        return Err(Problem::Database { server, database });
     }
     let answer = link.ask(redis::cmd("CLUSTER").arg("SLOTS"))?;
     match Map::read(&answer, &address) {
