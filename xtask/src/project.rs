@@ -132,6 +132,11 @@ impl Project {
         self.root.join("wit")
     }
 
+    /// What functions in JavaScript are written with.
+    pub(crate) fn javascript_sdk(&self) -> PathBuf {
+        self.root.join("sdk/js")
+    }
+
     /// The Cargo that runs us, in the checkout.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(&self.cargo);
