@@ -52,7 +52,8 @@ fn sessions(
         for (page, _) in &seen {
             pages.remove(page)?;
         }
-        let named = seen.into_iter().map(|(page, views)| (String::from_utf8_lossy(&page).into_owned(), views));
+        let named =
+            seen.into_iter().map(|(page, views)| (String::from_utf8_lossy(&page).into_owned(), views));
         let Open { start, last: end, clicks } = std::mem::take(open);
         sessions.with().timestamp(end).send(&Session { start, end, clicks, pages: named.collect() })?;
     }
