@@ -110,7 +110,7 @@ pub(super) fn says_nothing(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown)
-    ) || matches!(error, KafkaError::Transaction(error) if !error.is_fatal())
+    )
 }
 
 /// The kind of trouble with a connection that a line of librdkafka's log tells of.

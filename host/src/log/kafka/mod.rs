@@ -111,8 +111,9 @@ impl Groups {
             wanted.add_partition(&tp.topic, tp.partition as i32);
         }
         let action = "read committed positions";
-        let answer =
-            client.committed_offsets(wanted, ASK).map_err(|error| client.context().explain(error, action))?;
+        let answer = client.committed_offsets(wanted, ASK);
+        serve(&client);
+        let answer = answer.map_err(|error| client.context().explain(error, action))?;
         let found: Vec<_> = partitions.iter().map(|tp| committed(&answer, tp)).collect::<Result<_, _>>()?;
         // A topic that is not there looks like one without positions.
         for (tp, _) in partitions.iter().zip(&found).filter(|(_, found)| found.is_none()) {
@@ -120,6 +121,11 @@ impl Groups {
         }
         Ok(found)
     }
+}
+
+/// Hears what librdkafka has to say on its own; a client that reads nothing would keep it for ever.
+fn serve(client: &Client) {
+    drop(client.poll(Duration::ZERO));
 }
 
 fn committed(answer: &TopicPartitionList, of: &TopicPartition) -> Result<Option<Committed>, Error> {
@@ -143,14 +149,12 @@ impl Log for KafkaLog {
     }
 
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error> {
-        let client = self.settings.transactional(transactional_id)?;
-        init(&client, &self.settings)?;
-        Ok(Box::new(KafkaProducer::new(client, transactional_id, self.groups.clone(), &self.settings)))
+        Ok(Box::new(KafkaProducer::start(transactional_id, self.groups.clone())?))
     }
 
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error> {
         let one = |id: &String| {
-            let client = self.settings.transactional(id)?;
+            let client = self.settings.transactional(id, self.settings.batch())?;
             init(&client, &self.settings)
         };
         for some in transactional_ids.chunks(FENCES) {
