@@ -44,6 +44,12 @@ impl Context {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
+    /// What kind of trouble was heard of lately.
+    pub(super) fn heard(&self) -> Option<RDKafkaErrorCode> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|heard| heard.at.elapsed() < FRESH).map(|heard| heard.code)
+    }
+
     /// The first record that was not taken since [`Context::forget_undelivered`].
     pub(super) fn undelivered(&self) -> Option<Undelivered> {
         self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -87,8 +93,11 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "kafka", %error, "{reason}");
-        if let Some(code) = error.rdkafka_error_code() {
-            self.note(code, reason);
+        match error.rdkafka_error_code() {
+            // Says less than what was heard of each of them.
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.heard().is_some() => {}
+            Some(code) => self.note(code, reason),
+            None => {}
         }
     }
 }

@@ -93,7 +93,8 @@ impl KafkaProducer {
     fn settle(&self) -> bool {
         let deadline = Instant::now() + self.timeout;
         while !native::flush(&self.client, STEP) {
-            self.client.poll(Duration::ZERO);
+            // Without time, one event would be served of many.
+            self.client.poll(Duration::from_millis(1));
             if self.is_fenced() || Instant::now() > deadline {
                 return false;
             }
@@ -111,6 +112,11 @@ impl KafkaProducer {
     /// Why a record of this transaction was not taken.
     fn refused(&self) -> Option<Error> {
         let Undelivered { code, topic } = self.client.context().undelivered()?;
+        let code = match code {
+            // The transaction failed before this record could be sent.
+            Code::PurgeQueue | Code::PurgeInflight => self.client.context().heard().unwrap_or(code),
+            code => code,
+        };
         Some(of_topic(KafkaError::MessageProduction(code), &topic, "write records"))
     }
 

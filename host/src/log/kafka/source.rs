@@ -219,10 +219,13 @@ fn fatal(message: &Message) -> Option<Error> {
         Code::UnknownTopicOrPartition | Code::UnknownTopic if !topic.is_empty() => {
             Some(Error::UnknownTopic { topic })
         }
-        Code::TopicAuthorizationFailed
-        | Code::Authentication
-        | Code::SaslAuthenticationFailed
-        | Code::Fatal => Some(super::errors::heard(code, message.text(), "read")),
+        Code::TopicAuthorizationFailed => {
+            let text = format!("topic {topic:?}: {}", message.text());
+            Some(super::errors::heard(code, text, "read"))
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::Fatal => {
+            Some(super::errors::heard(code, message.text(), "read"))
+        }
         _ => None,
     }
 }
