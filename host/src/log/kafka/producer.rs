@@ -103,10 +103,18 @@ impl KafkaProducer {
     }
 
     fn failed(&self, error: KafkaError, action: &'static str) -> Error {
+        match self.ended(error, action) {
+            fenced @ Error::Fenced { .. } => fenced,
+            error => self.refused().unwrap_or(error),
+        }
+    }
+
+    /// As `failed`, where a record that was not taken explains nothing.
+    fn ended(&self, error: KafkaError, action: &'static str) -> Error {
         if self.is_fenced() || fenced(&error) {
             return Error::Fenced { id: self.id.clone() };
         }
-        self.refused().unwrap_or_else(|| self.client.context().explain(error, action))
+        self.client.context().explain(error, action)
     }
 
     /// Why a record of this transaction was not taken.
@@ -300,7 +308,7 @@ impl Producer for KafkaProducer {
             self.client.poll(Duration::ZERO);
             match self.client.abort_transaction(STEP) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-                result => return result.map_err(|error| self.failed(error, "abort a transaction")),
+                result => return result.map_err(|error| self.ended(error, "abort a transaction")),
             }
         }
     }
