@@ -191,6 +191,15 @@ impl Log for KafkaLog {
 /// Ends every earlier producer of the id, and waits until their transactions have ended.
 fn init(client: &BaseProducer<Context>, settings: &Settings) -> Result<(), Error> {
     let action = "start a transactional producer";
+    // Whoever asks for the coordinator while librdkafka is still connecting may have to wait for its next try, half a
+    // second later. The first answer replaces the addresses it was given by the brokers' own, the second comes from one
+    // of these; the topic is any that is there.
+    for _ in 0..2 {
+        if let Err(error) = client.client().fetch_metadata(Some("__transaction_state"), ASK) {
+            client.poll(Duration::from_millis(1));
+            return Err(client.context().explain(error, action));
+        }
+    }
     retried(settings.patience(), || client.init_transactions(ASK))
         .map_err(|error| client.context().explain(error, action))
 }
