@@ -1,5 +1,13 @@
 //! The examples, with generated records: what comes out equals what is computed here in another way.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "these are tests, and they tell their rates"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use invoker_tests::example::{Example, Took};

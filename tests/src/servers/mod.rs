@@ -2,7 +2,7 @@
 //!
 //! Each has its data in a temporary folder, is waited for until it really answers, and ends when it is dropped or
 //! when the test process ends, however that comes about. A test that does not break its server shares one with the
-//! whole test binary: [`kafka`], [`redis`], [`redis_cluster`]. A test that kills, freezes or configures one starts its
+//! whole test binary: [`kafka()`], [`redis()`], [`redis_cluster()`]. A test that kills, freezes or configures one starts its
 //! own. What is missing on this machine is an error that says `cargo xtask provision`, never a skip.
 
 mod cluster;

@@ -1,6 +1,6 @@
 //! One server as a process: started, killed, frozen, started again on the same data, and ended with the test.
 //!
-//! Knows nothing of what the server speaks; [`super::kafka`] and [`super::redis`] do.
+//! Knows nothing of what the server speaks; `kafka.rs` and `redis.rs` do.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
