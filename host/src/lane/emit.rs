@@ -33,13 +33,16 @@ struct Output {
     topic: String,
     handle: TopicHandle,
     partitions: u32,
+    /// Largest record, bytes.
+    limit: usize,
 }
 
 impl Writer {
     pub(super) fn open(mut producer: Box<dyn Producer>, spec: &LaneSpec) -> Result<Self, Trouble> {
         let mut open = |topic: &String| {
             let (handle, partitions) = producer.open(topic).map_err(Trouble::log("open an output topic"))?;
-            Ok(Output { topic: topic.clone(), handle, partitions })
+            let limit = producer.record_limit(handle);
+            Ok(Output { topic: topic.clone(), handle, partitions, limit })
         };
         let outputs = spec.entity.outputs.iter().map(|topic| topic.as_ref().map(&mut open).transpose());
         let outputs = outputs.collect::<Result<Vec<_>, Trouble>>()?;
@@ -70,11 +73,11 @@ impl Writer {
 
     /// Whether the log will take every output; otherwise the record to blame.
     pub(super) fn check(&self, batch: &RecordBatch, outputs: &OutputBatch) -> Result<(), (usize, Failure)> {
-        let limit = self.producer.record_limit();
+        let smallest = self.outputs.iter().flatten().map(|output| output.limit).min().unwrap_or(usize::MAX);
         let small =
             batch.bytes() + outputs.values.data.len() + outputs.keys.as_ref().map_or(0, |c| c.data.len());
         let headers = outputs.headers.as_ref().map_or(0, |h| h.names.data.len() + h.values.data.len());
-        if small + headers <= limit && outputs.partitions.is_empty() {
+        if small + headers <= smallest && outputs.partitions.is_empty() {
             return Ok(());
         }
         for (at, &source) in outputs.sources.iter().enumerate() {
@@ -84,10 +87,10 @@ impl Writer {
             collect(self.headers_of(batch, outputs, at, source as usize), &mut list);
             let headers: usize = list.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
             let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-            if bytes > limit {
+            if bytes > output.limit {
                 let why = format!(
-                    "an output of {bytes} bytes for topic {:?} is over its limit of {limit}",
-                    output.topic
+                    "an output of {bytes} bytes for topic {:?} is over its limit of {}",
+                    output.topic, output.limit
                 );
                 return Err((source as usize, Failure::new(Kind::OutputTooLarge, "output-too-large", why)));
             }

@@ -194,8 +194,8 @@ pub trait Source: Send {
 pub trait Producer: Send {
     /// Makes a topic known; `write` takes the handle, and `partitions` is what its records are spread over.
     fn open(&mut self, topic: &str) -> Result<(TopicHandle, u32), Error>;
-    /// Largest record the log takes, bytes of key, value and headers together.
-    fn record_limit(&self) -> usize;
+    /// Largest record the topic takes, bytes of key, value and headers together.
+    fn record_limit(&self, topic: TopicHandle) -> usize;
     fn begin(&mut self) -> Result<(), Error>;
     /// Takes a copy of the record into the open transaction. Does not block on the log and does not fail for its
     /// reasons; those show in `flush` and `commit`. Must not be called outside a transaction.

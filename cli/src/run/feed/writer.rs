@@ -43,7 +43,7 @@ impl Writer {
     }
 
     pub(super) fn record_limit(&self) -> usize {
-        self.producer.record_limit()
+        self.producer.record_limit(self.handle)
     }
 
     /// Takes a record into the open transaction. `line` spreads those without key.

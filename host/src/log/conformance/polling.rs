@@ -225,3 +225,53 @@ pub fn offsets_are_found_by_time(subject: &Subject) {
     let (late, behind) = (found(day + 30), found(day + 31));
     assert!(late <= last && behind <= end, "{late}, {behind} of {end}");
 }
+
+pub fn a_paused_slot_can_be_sought(subject: &Subject) {
+    let (topic, mut source) = (subject.topic(1), subject.source());
+    let of = at(&topic, 0);
+    subject.write(&topic, 0, &["a", "b", "c", "d"].map(value));
+    let slot = source.assign(&of, 0).expect("assign");
+    let all = subject.drain(source.as_mut(), slot, &of, 4);
+    let mut batch = RecordBatch::default();
+    // Once with everything read, once with records fetched and not polled.
+    for first in [1, 2, 0] {
+        let from = all.get(first).expect("four came").offset;
+        source.pause(slot);
+        source.seek(slot, from).expect("seek");
+        assert_eq!(source.poll(ALL, MOMENT, &mut batch).expect("poll"), None);
+        assert_eq!(source.position(slot), from);
+        source.resume(slot);
+        let limit = PollLimit { records: 1, bytes: 1 << 20 };
+        let (_, came) = next(subject, source.as_mut(), limit);
+        assert_eq!(came, all.get(first..=first).expect("four came"));
+    }
+    source.pause(slot);
+    source.resume(slot);
+    assert_eq!(subject.drain(source.as_mut(), slot, &of, 3), all.get(1..).expect("four came"));
+}
+
+pub fn what_was_fetched_before_a_seek_never_comes(subject: &Subject) {
+    let (topic, mut source) = (subject.topic(1), subject.source());
+    let of = at(&topic, 0);
+    let text = "x".repeat(1000);
+    for _ in 0..10 {
+        let some: Vec<_> = (0..300).map(|_| value(&text)).collect();
+        subject.write(&topic, 0, &some);
+    }
+    let slot = source.assign(&of, 0).expect("assign");
+    let limit = PollLimit { records: 100, bytes: 1 << 20 };
+    let (_, start) = next(subject, source.as_mut(), limit);
+    // Forth and back, while more is on its way: a gap behind the position sought would be a loss.
+    for round in 0..20 {
+        let (_, ahead) = next(subject, source.as_mut(), limit);
+        assert!(ahead.first().map(|record| record.offset) > start.last().map(|record| record.offset));
+        source.seek(slot, 0).expect("seek");
+        let mut again = Vec::new();
+        while again.len() < start.len() {
+            let (_, came) =
+                next(subject, source.as_mut(), PollLimit { records: start.len() - again.len(), ..limit });
+            again.extend(came);
+        }
+        assert_eq!(again, start, "round {round}");
+    }
+}

@@ -102,7 +102,7 @@ pub fn timestamps_are_kept_and_missing_ones_stamped(subject: &Subject) {
 pub fn a_record_over_the_limit_is_refused(subject: &Subject) {
     let (topic, mut producer) = (subject.topic(1), subject.producer());
     let (handle, _) = producer.open(&topic).expect("open");
-    let limit = producer.record_limit();
+    let limit = producer.record_limit(handle);
     let large = vec![b'x'; limit + 1];
     producer.begin().expect("begin");
     let record = RecordRef { key: None, value: Some(&large), timestamp: 1, headers: &[] };
@@ -117,8 +117,9 @@ pub fn a_record_over_the_limit_is_refused(subject: &Subject) {
 }
 
 pub fn a_large_record_passes(subject: &Subject) {
-    let (topic, producer) = (subject.topic(1), subject.producer());
-    let size = producer.record_limit().min(50_000_000) - 1000;
+    let (topic, mut producer) = (subject.topic(1), subject.producer());
+    let (handle, _) = producer.open(&topic).expect("open");
+    let size = producer.record_limit(handle).min(50_000_000) - 1000;
     let large: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
     let record = RecordRef { key: Some(b"k"), value: Some(&large), timestamp: 1, headers: &[] };
     subject.write(&topic, 0, &[value("before"), record, value("behind")]);

@@ -153,7 +153,7 @@ impl Producer for EmbeddedProducer {
         Ok((handle, partitions))
     }
 
-    fn record_limit(&self) -> usize {
+    fn record_limit(&self, _topic: TopicHandle) -> usize {
         self.shared.options.record_limit
     }
 

@@ -70,8 +70,11 @@ pub struct KafkaSasl {
     pub password: String,
 }
 
+/// Just under what a topic takes that does not say otherwise.
+const BATCH: usize = 1_000_000;
+
 /// Properties that the protocol stands on, and why each cannot be chosen.
-const RESERVED: [(&str, &str); 12] = [
+const RESERVED: [(&str, &str); 15] = [
     ("bootstrap.servers", "it is what bootstrapServers says"),
     ("metadata.broker.list", "it is what bootstrapServers says"),
     ("group.id", "positions are kept per entity"),
@@ -83,6 +86,9 @@ const RESERVED: [(&str, &str); 12] = [
     ("enable.partition.eof", "an idle reader must know where the end is"),
     ("transactional.id", "it names the lane, so that it can be fenced"),
     ("transaction.timeout.ms", "it follows from the deadlines of the function"),
+    ("allow.auto.create.topics", "a name that is mistyped must not make a topic"),
+    ("delivery.report.only.error", "what was written is waited for without a report of each record"),
+    ("group.protocol", "partitions are assigned, not balanced by the group"),
     ("enable.idempotence", "a batch that is sent again must be written once"),
 ];
 
@@ -154,7 +160,6 @@ impl Settings {
             ("queue.buffering.max.kbytes", &write),
             ("queue.buffering.max.messages", "1000000"),
             ("linger.ms", "2"),
-            ("batch.size", "1000000"),
             // What a topic takes is asked of the topic.
             ("message.max.bytes", "100000000"),
         ]);
@@ -162,11 +167,19 @@ impl Settings {
         config
     }
 
+    /// Largest batch that producers send, bytes, where topics take it.
+    pub(super) fn batch(&self) -> usize {
+        self.common.get("batch.size").and_then(|size| size.parse().ok()).unwrap_or(BATCH)
+    }
+
     /// A producer that has not fenced anybody yet.
-    pub(super) fn transactional(&self, id: &str) -> Result<BaseProducer<Context>, Error> {
+    pub(super) fn transactional(&self, id: &str, batch: usize) -> Result<BaseProducer<Context>, Error> {
         let mut config = self.producer();
         let timeout = self.transaction_timeout.as_millis().to_string();
-        config.set("transactional.id", id).set("transaction.timeout.ms", &timeout);
+        config
+            .set("batch.size", batch.to_string())
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", &timeout);
         // librdkafka wants a message to be given up before its transaction is.
         if config.get("message.timeout.ms").is_none() && config.get("delivery.timeout.ms").is_none() {
             config.set("message.timeout.ms", &timeout);

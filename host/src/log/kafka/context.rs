@@ -1,6 +1,7 @@
 //! What librdkafka says on its own: to the log, and kept to explain what fails next.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::client::DefaultClientContext;
@@ -14,35 +15,56 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::errors;
 use crate::log::Error;
 
+/// What was heard explains a call that fails within this time; librdkafka repeats a lasting trouble every 30 s.
+const FRESH: Duration = Duration::from_secs(35);
+
 /// See the module's words.
 #[derive(Clone, Default)]
 pub(super) struct Context {
-    last: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
+    last: Arc<Mutex<Option<Heard>>>,
+    undelivered: Arc<Mutex<Option<Undelivered>>>,
+}
+
+struct Heard {
+    code: RDKafkaErrorCode,
+    text: String,
+    at: Instant,
+}
+
+/// A record that Kafka did not take.
+#[derive(Clone)]
+pub(super) struct Undelivered {
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) topic: String,
 }
 
 impl Context {
     fn note(&self, code: RDKafkaErrorCode, text: &str) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((code, text.to_owned()));
+        let heard = Heard { code, text: text.to_owned(), at: Instant::now() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
-    /// An error of a call, with what was heard before it: a call whose connection cannot be made only times out.
-    pub(super) fn explain(&self, error: KafkaError, action: &'static str) -> Error {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match last {
-            Some((code, text)) if errors::says_nothing(&error) => errors::heard(code, text, action),
-            _ => errors::failed(action)(error),
-        }
+    /// What kind of trouble was heard of lately.
+    pub(super) fn heard(&self) -> Option<RDKafkaErrorCode> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|heard| heard.at.elapsed() < FRESH).map(|heard| heard.code)
     }
-}
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+    /// The first record that was not taken since [`Context::forget_undelivered`].
+    pub(super) fn undelivered(&self) -> Option<Undelivered> {
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn forget_undelivered(&self) {
+        *self.undelivered.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// A line of librdkafka's log; `level` as in syslog.
+    pub(super) fn line(&self, level: i32, facility: &str, message: &str) {
         // What it says while it connects again by itself is no error of ours.
         match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "kafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+            ..=2 => tracing::error!(target: "kafka", facility, "{message}"),
+            3..=5 => {
                 tracing::debug!(target: "kafka", facility, "{message}");
                 if let Some(code) = errors::code_in(message) {
                     self.note(code, message);
@@ -52,10 +74,30 @@ impl ClientContext for Context {
         }
     }
 
+    /// An error of a call, with what was heard before it: a call whose connection cannot be made only times out.
+    pub(super) fn explain(&self, error: KafkaError, action: &'static str) -> Error {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(heard) if errors::says_nothing(&error) && heard.at.elapsed() < FRESH => {
+                errors::heard(heard.code, heard.text.clone(), action)
+            }
+            _ => errors::failed(action)(error),
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.line(level as i32, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "kafka", %error, "{reason}");
-        if let Some(code) = error.rdkafka_error_code() {
-            self.note(code, reason);
+        match error.rdkafka_error_code() {
+            // Says less than what was heard of each of them.
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.heard().is_some() => {}
+            Some(code) => self.note(code, reason),
+            None => {}
         }
     }
 }
@@ -69,7 +111,9 @@ impl ProducerContext for Context {
         if let Err((error, message)) = result {
             use rdkafka::Message as _;
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            self.note(code, &format!("a record for {}[{}]: {error}", message.topic(), message.partition()));
+            tracing::debug!(target: "kafka", topic = message.topic(), partition = message.partition(), %error, "not delivered");
+            let mut first = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| Undelivered { code, topic: message.topic().to_owned() });
         }
     }
 }

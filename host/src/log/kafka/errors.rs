@@ -110,13 +110,15 @@ pub(super) fn says_nothing(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown)
-    ) || matches!(error, KafkaError::Transaction(error) if !error.is_fatal())
+    )
 }
 
-/// The kind of trouble with a connection that a line of librdkafka's log tells of.
+/// The kind of trouble with a connection, or of a transaction, that a line of librdkafka's log tells of.
 pub(super) fn code_in(line: &str) -> Option<Code> {
     let has = |text: &str| line.contains(text);
-    if has("uthentication failed") || has("SaslAuthenticate") || has("authentication failure") {
+    if has("(TOPIC_AUTHORIZATION_FAILED)") {
+        Some(Code::TopicAuthorizationFailed)
+    } else if has("uthentication failed") || has("SaslAuthenticate") || has("authentication failure") {
         Some(Code::Authentication)
     } else if has("SSL handshake failed") || has("ssl_handshake") {
         Some(Code::SSL)

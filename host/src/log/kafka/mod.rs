@@ -111,8 +111,9 @@ impl Groups {
             wanted.add_partition(&tp.topic, tp.partition as i32);
         }
         let action = "read committed positions";
-        let answer =
-            client.committed_offsets(wanted, ASK).map_err(|error| client.context().explain(error, action))?;
+        let answer = client.committed_offsets(wanted, ASK);
+        serve(&client);
+        let answer = answer.map_err(|error| client.context().explain(error, action))?;
         let found: Vec<_> = partitions.iter().map(|tp| committed(&answer, tp)).collect::<Result<_, _>>()?;
         // A topic that is not there looks like one without positions.
         for (tp, _) in partitions.iter().zip(&found).filter(|(_, found)| found.is_none()) {
@@ -120,6 +121,11 @@ impl Groups {
         }
         Ok(found)
     }
+}
+
+/// Hears what librdkafka has to say on its own; a client that reads nothing would keep it for ever.
+fn serve(client: &Client) {
+    drop(client.poll(Duration::ZERO));
 }
 
 fn committed(answer: &TopicPartitionList, of: &TopicPartition) -> Result<Option<Committed>, Error> {
@@ -143,14 +149,12 @@ impl Log for KafkaLog {
     }
 
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error> {
-        let client = self.settings.transactional(transactional_id)?;
-        init(&client, &self.settings)?;
-        Ok(Box::new(KafkaProducer::new(client, transactional_id, self.groups.clone(), &self.settings)))
+        Ok(Box::new(KafkaProducer::start(transactional_id, self.groups.clone())?))
     }
 
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error> {
         let one = |id: &String| {
-            let client = self.settings.transactional(id)?;
+            let client = self.settings.transactional(id, self.settings.batch())?;
             init(&client, &self.settings)
         };
         for some in transactional_ids.chunks(FENCES) {
@@ -187,6 +191,15 @@ impl Log for KafkaLog {
 /// Ends every earlier producer of the id, and waits until their transactions have ended.
 fn init(client: &BaseProducer<Context>, settings: &Settings) -> Result<(), Error> {
     let action = "start a transactional producer";
+    // Whoever asks for the coordinator while librdkafka is still connecting may have to wait for its next try, half a
+    // second later. The first answer replaces the addresses it was given by the brokers' own, the second comes from one
+    // of these; the topic is any that is there.
+    for _ in 0..2 {
+        if let Err(error) = client.client().fetch_metadata(Some("__transaction_state"), ASK) {
+            client.poll(Duration::from_millis(1));
+            return Err(client.context().explain(error, action));
+        }
+    }
     retried(settings.patience(), || client.init_transactions(ASK))
         .map_err(|error| client.context().explain(error, action))
 }

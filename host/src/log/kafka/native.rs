@@ -25,9 +25,11 @@ fn millis(time: Duration) -> i32 {
 /// The queue that all assigned partitions of a consumer feed.
 pub(super) struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
+    /// What librdkafka logs, which it would print itself when it meets it among records.
+    lines: NonNull<sys::rd_kafka_queue_t>,
     taken: Vec<*mut sys::rd_kafka_message_t>,
-    /// Must outlive the queue.
-    _client: Arc<Client>,
+    /// Must outlive the queues.
+    client: Arc<Client>,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread; the pointers in `taken` are null between calls.
@@ -36,10 +38,33 @@ unsafe impl Send for Queue {}
 impl Queue {
     /// `None` = the client has no consumer queue, which no consumer lacks.
     pub(super) fn of(client: &Arc<Client>, most: usize) -> Option<Self> {
+        let native = client.client().native_ptr();
         // SAFETY: the client lives as long as `client`, which this keeps; the call returns a new reference or null.
-        let queue = unsafe { sys::rd_kafka_queue_get_consumer(client.client().native_ptr()) };
-        let taken = vec![ptr::null_mut(); most];
-        Some(Self { queue: NonNull::new(queue)?, taken, _client: client.clone() })
+        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_get_consumer(native) })?;
+        // SAFETY: as above; the call returns a new queue.
+        let lines = NonNull::new(unsafe { sys::rd_kafka_queue_new(native) })?;
+        // SAFETY: both are alive; librdkafka takes a reference of its own.
+        unsafe { sys::rd_kafka_set_log_queue(native, lines.as_ptr()) };
+        Some(Self { queue, lines, taken: vec![ptr::null_mut(); most], client: client.clone() })
+    }
+
+    /// Hands on what librdkafka logged.
+    pub(super) fn hear(&self) {
+        // SAFETY: the queue is alive; the event returned is ours until it is destroyed.
+        while let Some(event) = NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.lines.as_ptr(), 0) }) {
+            let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: the event is alive; if it is a line of the log, what is written are C strings that live as long.
+            unsafe {
+                let found =
+                    sys::rd_kafka_event_log(event.as_ptr(), &raw mut facility, &raw mut text, &raw mut level);
+                if found == 0 {
+                    let (facility, text) =
+                        (CStr::from_ptr(facility).to_string_lossy(), CStr::from_ptr(text).to_string_lossy());
+                    self.client.context().line(level, &facility, &text);
+                }
+                sys::rd_kafka_event_destroy(event.as_ptr());
+            }
+        }
     }
 
     /// Waits for a first message, then takes what is there.
@@ -69,8 +94,13 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: the reference that `of` got, given back once.
-        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+        // SAFETY: the client is alive, and goes on without the queue of lines; each reference that `of` got is given back
+        // once.
+        unsafe {
+            sys::rd_kafka_set_log_queue(self.client.client().native_ptr(), ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.lines.as_ptr());
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
+        }
     }
 }
 

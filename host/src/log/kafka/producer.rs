@@ -11,10 +11,9 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::Settings;
-use super::context::Context;
+use super::context::{Context, Undelivered};
 use super::errors::{failed, of_topic};
 use super::native::{self, Topic};
-use super::topics::DEFAULT_LIMIT;
 use super::{ASK, Groups};
 use crate::log::{Commit, Committed, Error, Producer, TopicHandle, TopicPartition};
 
@@ -30,7 +29,9 @@ pub(super) struct KafkaProducer {
     client: BaseProducer<Context>,
     id: String,
     groups: Groups,
-    limit: Option<usize>,
+    /// Largest batch that the client sends, bytes.
+    batch: usize,
+    open: bool,
     pending: usize,
     timeout: Duration,
 }
@@ -38,19 +39,48 @@ pub(super) struct KafkaProducer {
 struct Opened {
     name: String,
     partitions: u32,
+    /// Largest record that the topic takes.
+    limit: usize,
     topic: Topic,
 }
 
 impl KafkaProducer {
-    pub(super) fn new(client: BaseProducer<Context>, id: &str, groups: Groups, settings: &Settings) -> Self {
-        Self {
+    /// Fences every earlier producer of the id.
+    pub(super) fn start(id: &str, groups: Groups) -> Result<Self, Error> {
+        let settings = &groups.settings;
+        let (batch, timeout) = (settings.batch(), settings.transaction_timeout());
+        let client = client(id, batch, settings)?;
+        Ok(Self {
             topics: Vec::new(),
             client,
             id: id.to_owned(),
             groups,
-            limit: None,
+            batch,
+            open: false,
             pending: 0,
-            timeout: settings.transaction_timeout(),
+            timeout,
+        })
+    }
+
+    /// Begins again with smaller batches: librdkafka makes them of one size for all topics, and a topic refuses those
+    /// that are larger than its limit.
+    fn shrink(&mut self, batch: usize) -> Result<(), Error> {
+        let names: Vec<_> = std::mem::take(&mut self.topics).into_iter().map(|opened| opened.name).collect();
+        self.client = client(&self.id, batch, &self.groups.settings)?;
+        self.batch = batch;
+        names.iter().try_for_each(|name| self.open(name).map(|_| ()))
+    }
+
+    /// Partitions of a topic. Also makes librdkafka know them: a record for one that it does not know fails.
+    fn partitions(&self, topic: &str) -> Result<u32, Error> {
+        let action = "look at an output topic";
+        let metadata = self.client.client().fetch_metadata(Some(topic), ASK);
+        let metadata = metadata.map_err(|error| self.failed(error, action))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let found = found.ok_or_else(|| Error::UnknownTopic { topic: topic.to_owned() })?;
+        match found.error() {
+            Some(error) => Err(of_topic(KafkaError::MetadataFetch(error.into()), topic, action)),
+            None => Ok(found.partitions().len() as u32),
         }
     }
 
@@ -63,7 +93,8 @@ impl KafkaProducer {
     fn settle(&self) -> bool {
         let deadline = Instant::now() + self.timeout;
         while !native::flush(&self.client, STEP) {
-            self.client.poll(Duration::ZERO);
+            // Without time, one event would be served of many.
+            self.client.poll(Duration::from_millis(1));
             if self.is_fenced() || Instant::now() > deadline {
                 return false;
             }
@@ -72,10 +103,29 @@ impl KafkaProducer {
     }
 
     fn failed(&self, error: KafkaError, action: &'static str) -> Error {
+        match self.ended(error, action) {
+            fenced @ Error::Fenced { .. } => fenced,
+            error => self.refused().unwrap_or(error),
+        }
+    }
+
+    /// As `failed`, where a record that was not taken explains nothing.
+    fn ended(&self, error: KafkaError, action: &'static str) -> Error {
         if self.is_fenced() || fenced(&error) {
             return Error::Fenced { id: self.id.clone() };
         }
         self.client.context().explain(error, action)
+    }
+
+    /// Why a record of this transaction was not taken.
+    fn refused(&self) -> Option<Error> {
+        let Undelivered { code, topic } = self.client.context().undelivered()?;
+        let code = match code {
+            // The transaction failed before this record could be sent.
+            Code::PurgeQueue | Code::PurgeInflight => self.client.context().heard().unwrap_or(code),
+            code => code,
+        };
+        Some(of_topic(KafkaError::MessageProduction(code), &topic, "write records"))
     }
 
     /// Says which topic it is that Kafka does not know.
@@ -99,6 +149,13 @@ impl KafkaProducer {
     }
 }
 
+/// A client that has fenced every earlier one of the id.
+fn client(id: &str, batch: usize, settings: &Settings) -> Result<BaseProducer<Context>, Error> {
+    let client = settings.transactional(id, batch)?;
+    super::init(&client, settings)?;
+    Ok(client)
+}
+
 fn is_fence(code: Code) -> bool {
     matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
 }
@@ -115,35 +172,34 @@ impl Producer for KafkaProducer {
         if let Some(handle) = self.topics.iter().position(|opened| opened.name == topic) {
             return Ok((handle, self.topics.get(handle).map_or(0, |opened| opened.partitions)));
         }
-        // Also makes librdkafka know the partitions: a record for one it does not know fails.
-        let metadata = self
-            .client
-            .client()
-            .fetch_metadata(Some(topic), ASK)
-            .map_err(|error| self.failed(error, "look at an output topic"))?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let found = found.ok_or_else(|| Error::UnknownTopic { topic: topic.to_owned() })?;
-        if let Some(error) = found.error() {
-            return Err(of_topic(KafkaError::MetadataFetch(error.into()), topic, "look at an output topic"));
-        }
-        let partitions = found.partitions().len() as u32;
+        let partitions = self.partitions(topic)?;
         let limit = self.groups.topics.limit(topic)?;
-        self.limit = Some(self.limit.map_or(limit, |known| known.min(limit)));
+        if limit < self.batch {
+            if self.open {
+                let why = "it takes smaller batches than those of the open transaction";
+                return Err(Error::Invalid { what: format!("to open the topic {topic:?} now"), why });
+            }
+            self.shrink(limit)?;
+        }
         let opened = Topic::open(&self.client, topic).ok_or_else(|| Error::Invalid {
             what: format!("the topic {topic:?}"),
             why: "it is no name of a topic",
         })?;
-        self.topics.push(Opened { name: topic.to_owned(), partitions, topic: opened });
+        let (name, limit) = (topic.to_owned(), limit.saturating_sub(FRAME));
+        self.topics.push(Opened { name, partitions, limit, topic: opened });
         Ok((self.topics.len() - 1, partitions))
     }
 
-    fn record_limit(&self) -> usize {
-        self.limit.unwrap_or(DEFAULT_LIMIT).saturating_sub(FRAME)
+    fn record_limit(&self, topic: TopicHandle) -> usize {
+        self.topics.get(topic).map_or(0, |opened| opened.limit)
     }
 
     fn begin(&mut self) -> Result<(), Error> {
         self.pending = 0;
-        self.client.begin_transaction().map_err(|error| self.failed(error, "begin a transaction"))
+        self.client.context().forget_undelivered();
+        self.client.begin_transaction().map_err(|error| self.failed(error, "begin a transaction"))?;
+        self.open = true;
+        Ok(())
     }
 
     fn write(&mut self, topic: TopicHandle, partition: u32, record: RecordRef<'_>) -> Result<(), Error> {
@@ -153,7 +209,7 @@ impl Producer for KafkaProducer {
         let headers: usize =
             record.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-        let (topic, limit) = (&opened.name, self.record_limit());
+        let (topic, limit) = (&opened.name, opened.limit);
         if bytes > limit {
             return Err(Error::RecordTooLarge { topic: topic.clone(), partition, bytes, limit });
         }
@@ -164,11 +220,13 @@ impl Producer for KafkaProducer {
                 count: opened.partitions,
             });
         }
-        let deadline = Instant::now() + self.timeout;
+        let mut deadline = None;
         loop {
             match native::produce(&self.client, &opened.topic, partition, record) {
                 Ok(()) => break,
-                Err(Code::QueueFull) => self.wait_for_room(deadline)?,
+                Err(Code::QueueFull) => {
+                    self.wait_for_room(*deadline.get_or_insert_with(|| Instant::now() + self.timeout))?;
+                }
                 Err(code) => {
                     let error = KafkaError::MessageProduction(code);
                     if fenced(&error) {
@@ -195,7 +253,7 @@ impl Producer for KafkaProducer {
                 Err(Error::Backend { action: "write records", retryable: true, source: text.into() })
             }
             Some(_) => Err(Error::Fenced { id: self.id.clone() }),
-            None => Ok(()),
+            None => self.refused().map_or(Ok(()), Err),
         }
     }
 
@@ -222,33 +280,27 @@ impl Producer for KafkaProducer {
     }
 
     fn commit(&mut self) -> Commit {
+        self.open = false;
         if !self.settle() {
             return if self.is_fenced() { Commit::Fenced } else { Commit::Unknown };
         }
-        let Err(error) = self.client.commit_transaction(self.timeout) else { return Commit::Committed };
-        let error = match error {
-            KafkaError::Transaction(error) => error,
-            error => {
-                tracing::debug!(%error, "commit");
-                return Commit::Unknown;
-            }
-        };
-        tracing::debug!(id = self.id, %error, fatal = error.is_fatal(), "commit");
-        if is_fence(error.code()) || self.is_fenced() {
-            Commit::Fenced
-        } else if error.txn_requires_abort() {
-            // Nothing was sent that could commit it.
-            match self.abort() {
+        if let Some(error) = self.refused() {
+            // librdkafka would not commit what is not all there: nothing was sent that could.
+            tracing::debug!(id = self.id, %error, "commit");
+            return match self.abort() {
                 Ok(()) => Commit::Aborted,
+                Err(Error::Fenced { .. }) => Commit::Fenced,
                 Err(_) => Commit::Unknown,
-            }
-        } else {
-            Commit::Unknown
+            };
         }
+        let Err(error) = self.client.commit_transaction(self.timeout) else { return Commit::Committed };
+        tracing::debug!(id = self.id, %error, "commit");
+        // Whatever else it says, a request that commits may be on its way.
+        if fenced(&error) || self.is_fenced() { Commit::Fenced } else { Commit::Unknown }
     }
 
     fn abort(&mut self) -> Result<(), Error> {
-        self.pending = 0;
+        (self.open, self.pending) = (false, 0);
         let deadline = Instant::now() + self.timeout;
         loop {
             // What was not sent yet is dropped, and librdkafka waits until that was heard of.
@@ -256,7 +308,7 @@ impl Producer for KafkaProducer {
             self.client.poll(Duration::ZERO);
             match self.client.abort_transaction(STEP) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-                result => return result.map_err(|error| self.failed(error, "abort a transaction")),
+                result => return result.map_err(|error| self.ended(error, "abort a transaction")),
             }
         }
     }

@@ -37,8 +37,9 @@ pub(super) struct KafkaSource {
     last: Option<((usize, i32), Slot)>,
     /// Slot that is looked at first, so that partitions take turns.
     turn: Slot,
-    /// Records in all backlogs.
+    /// Records in all backlogs, and their bytes.
     waiting: usize,
+    waiting_bytes: usize,
 }
 
 /// One assigned partition.
@@ -71,6 +72,7 @@ impl KafkaSource {
             last: None,
             turn: 0,
             waiting: 0,
+            waiting_bytes: 0,
         })
     }
 
@@ -93,7 +95,7 @@ impl KafkaSource {
 
     /// Takes what the queue has into the backlogs.
     fn refill(&mut self, wait: Duration) -> Result<(), Error> {
-        let Self { queue, slots, places, last, waiting, .. } = self;
+        let Self { queue, slots, places, last, waiting, waiting_bytes, .. } = self;
         let mut trouble = None;
         queue.take(wait, |message| {
             let place = (message.topic_id(), message.partition());
@@ -110,12 +112,14 @@ impl KafkaSource {
             match message.error() {
                 None | Some(Code::PartitionEOF) => {
                     *waiting += 1;
+                    *waiting_bytes += message.bytes();
                     reading.backlog.push_back(message);
                 }
                 Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => reading.out_of_range = true,
                 Some(_) => trouble = trouble.take().or_else(|| fatal(&message)),
             }
         });
+        queue.hear();
         trouble.map_or(Ok(()), Err)
     }
 
@@ -128,9 +132,9 @@ impl KafkaSource {
             if reading.paused || reading.out_of_range {
                 continue;
             }
-            let before = reading.backlog.len();
-            reading.copy(limit, batch);
-            self.waiting -= before - reading.backlog.len();
+            let (count, bytes) = reading.copy(limit, batch);
+            self.waiting -= count;
+            self.waiting_bytes -= bytes;
             if !batch.is_empty() {
                 self.turn = slot + 1;
                 return Some(slot);
@@ -139,21 +143,25 @@ impl KafkaSource {
         None
     }
 
-    fn out_of_range(&self) -> Result<(), Error> {
-        match self.slots.iter().flatten().find(|reading| reading.out_of_range && !reading.paused) {
-            None => Ok(()),
-            Some(reading) => {
-                let (start, end) = self.bounds(&reading.of)?;
-                let (topic, partition) = (reading.of.topic.clone(), reading.of.partition);
-                Err(Error::OffsetOutOfRange { topic, partition, offset: reading.position, start, end })
-            }
+    fn out_of_range(&mut self) -> Result<(), Error> {
+        let outside =
+            |reading: &Option<Reading>| reading.as_ref().is_some_and(|r| r.out_of_range && !r.paused);
+        let Some(slot) = self.slots.iter().position(outside) else { return Ok(()) };
+        let Some(reading) = self.reading(slot) else { return Ok(()) };
+        let (of, offset) = (reading.of.clone(), reading.position);
+        let (start, end) = self.bounds(&of)?;
+        if (start..=end).contains(&offset) {
+            // A broker that has just become the leader may know less than the log holds, for a moment.
+            return self.seek(slot, offset);
         }
+        Err(Error::OffsetOutOfRange { topic: of.topic, partition: of.partition, offset, start, end })
     }
 
     /// Forgets what was fetched of a slot.
     fn forget(&mut self, slot: Slot) {
         if let Some(Some(reading)) = self.slots.get_mut(slot) {
             self.waiting -= reading.backlog.len();
+            self.waiting_bytes -= reading.backlog.iter().map(Message::bytes).sum::<usize>();
             reading.backlog.clear();
             reading.out_of_range = false;
         }
@@ -161,8 +169,9 @@ impl KafkaSource {
 }
 
 impl Reading {
-    fn copy(&mut self, limit: PollLimit, batch: &mut RecordBatch) {
-        let mut bytes = 0;
+    /// Copies records to the batch; returns how many messages left the backlog, and their bytes.
+    fn copy(&mut self, limit: PollLimit, batch: &mut RecordBatch) -> (usize, usize) {
+        let (mut bytes, mut gone) = (0, (0, 0));
         while batch.len() < limit.records
             && let Some(message) = self.backlog.front()
         {
@@ -178,8 +187,10 @@ impl Reading {
                 // The end: behind markers and what was aborted.
                 self.position = self.position.max(offset);
             }
+            gone = (gone.0 + 1, gone.1 + message.bytes());
             self.backlog.pop_front();
         }
+        gone
     }
 }
 
@@ -208,10 +219,13 @@ fn fatal(message: &Message) -> Option<Error> {
         Code::UnknownTopicOrPartition | Code::UnknownTopic if !topic.is_empty() => {
             Some(Error::UnknownTopic { topic })
         }
-        Code::TopicAuthorizationFailed
-        | Code::Authentication
-        | Code::SaslAuthenticationFailed
-        | Code::Fatal => Some(super::errors::heard(code, message.text(), "read")),
+        Code::TopicAuthorizationFailed => {
+            let text = format!("topic {topic:?}: {}", message.text());
+            Some(super::errors::heard(code, text, "read"))
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::Fatal => {
+            Some(super::errors::heard(code, message.text(), "read"))
+        }
         _ => None,
     }
 }
@@ -293,7 +307,8 @@ impl Source for KafkaSource {
     ) -> Result<Option<Slot>, Error> {
         batch.clear();
         let deadline = Instant::now() + wait;
-        if self.waiting < limit.records {
+        // Large records fill memory long before there are many of them.
+        if self.waiting < limit.records && self.waiting_bytes < limit.bytes {
             self.refill(Duration::ZERO)?;
         }
         loop {

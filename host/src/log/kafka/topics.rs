@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::config::Settings;
 use super::context::{AdminContext, Context};
 use super::errors::{failed, of_topic};
-use super::{ASK, CONNECT, Client, TopicConfig};
+use super::{ASK, CONNECT, Client, TopicConfig, serve};
 use crate::log::{Error, Topic, TopicPartition, TopicSpec, Topics};
 
 /// Group of the client that only asks about topics.
@@ -39,10 +39,10 @@ impl KafkaTopics {
         let deadline = Instant::now() + CONNECT;
         loop {
             // In short steps: what is wrong with a connection is heard between them.
-            match client.fetch_metadata(Some(""), ASK / 5).or_else(|_| client.fetch_metadata(None, ASK / 5)) {
+            match client.fetch_metadata(None, ASK / 5) {
                 Ok(_) => return Ok(Self { client, admin }),
                 Err(error) => {
-                    drop(client.poll(std::time::Duration::ZERO));
+                    serve(&client);
                     let error = client.context().explain(error, action);
                     if !error.is_retryable() || Instant::now() > deadline {
                         return Err(error);
@@ -54,7 +54,9 @@ impl KafkaTopics {
 
     fn metadata(&self, topic: Option<&str>) -> Result<rdkafka::metadata::Metadata, Error> {
         let action = "look at topics";
-        self.client.fetch_metadata(topic, ASK).map_err(|error| self.client.context().explain(error, action))
+        let metadata = self.client.fetch_metadata(topic, ASK);
+        serve(&self.client);
+        metadata.map_err(|error| self.client.context().explain(error, action))
     }
 
     /// Names what is not there.

@@ -175,8 +175,8 @@ impl Producer for SimProducer {
         self.inner()?.open(topic)
     }
 
-    fn record_limit(&self) -> usize {
-        self.inner.as_ref().map_or(1, |inner| inner.record_limit())
+    fn record_limit(&self, topic: TopicHandle) -> usize {
+        self.inner.as_ref().map_or(1, |inner| inner.record_limit(topic))
     }
 
     fn begin(&mut self) -> Result<(), log::Error> {
