@@ -110,17 +110,30 @@ fn a_secured_broker_wants_its_authority_a_password_and_rights() -> Result<()> {
         !ask(&address, "lines", &login("PLAIN", (ADMIN.0, "wrong")))?.0,
         "a wrong password, and yet an answer"
     );
-    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
-        let (_, said) = ask(&address, "lines", &login(mechanism, ADMIN))?;
-        ensure!(said.contains("\"lines\" with 1 partitions"), "{mechanism}: {said}");
-    }
+    let (_, said) = ask(&address, "lines", &login("PLAIN", ADMIN))?;
+    ensure!(said.contains("\"lines\" with 1 partitions"), "the right password, and yet: {said}");
     let (_, said) = ask(&address, "lines", &login("PLAIN", GUEST))?;
     ensure!(said.contains("authorization failed"), "no right, and yet: {said}");
     let user = format!("User:{}", GUEST.0);
     kafka.acl(&["--add", "--allow-principal", &user, "--operation", "Describe", "--topic", "lines"])?;
-    let (_, said) = ask(&address, "lines", &login("SCRAM-SHA-256", GUEST))?;
+    let (_, said) = ask(&address, "lines", &login("PLAIN", GUEST))?;
     ensure!(said.contains("\"lines\" with 1 partitions"), "a right, and yet: {said}");
+    for (mechanism, user) in [("SCRAM-SHA-256", ADMIN), ("SCRAM-SHA-512", GUEST)] {
+        assert!(list_topics(&kafka, mechanism, user)?.lines().any(|line| line == "lines"));
+    }
+    assert!(list_topics(&kafka, "SCRAM-SHA-256", (ADMIN.0, "wrong")).is_err());
     Ok(())
+}
+
+/// By Kafka's own client.
+fn list_topics(kafka: &Kafka, mechanism: &str, (name, password): (&str, &str)) -> Result<String> {
+    let authority = kafka.authority().context("an authority")?.display();
+    let settings = format!(
+        "security.protocol=SASL_SSL\nssl.truststore.type=PEM\nssl.truststore.location={authority}\n\
+         sasl.mechanism={mechanism}\nsasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule \
+         required username=\"{name}\" password=\"{password}\";\n"
+    );
+    kafka.tool_as_client(&settings, "org.apache.kafka.tools.TopicCommand", &["--list"])
 }
 
 #[test]

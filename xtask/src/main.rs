@@ -11,6 +11,7 @@ mod guests;
 mod process;
 mod project;
 mod provision;
+mod servers;
 mod soak;
 mod suite;
 
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Options),
     /// Kill a running topology at random moments, many times, and check that every record counted once
     Soak(soak::Options),
+    /// Start a Kafka, a Redis or a Redis Cluster to work with, and end them at Ctrl-C
+    Servers(servers::Options),
     /// Run the whole suite, as CI does
     Test {
         /// Run this step alone; may be given several times
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<()> {
         Command::Soak(options) => soak::run(&project, &options),
         Command::Provision => provision::everything(&project),
         Command::Guests => guests::build(&project).map(drop),
+        Command::Servers(options) => servers::run(&project, &options),
         Command::Test { only } => suite::run(&project, &only),
     }
 }

@@ -41,7 +41,8 @@ const JAVA: [&str; 9] = [
 pub struct KafkaOptions {
     /// From three on, topics have three replicas, of which two must have a record before it is acknowledged.
     pub brokers: u16,
-    /// Clients log in, by PLAIN or SCRAM, as [`ADMIN`] or [`GUEST`], and need rights.
+    /// Clients log in, by PLAIN or SCRAM, as [`ADMIN`] or [`GUEST`], and need rights. Clients on a librdkafka older than
+    /// 2.2, as Debian's `kcat`, fail at SCRAM: brokers have become strict about a nonce that they get wrong.
     pub sasl: bool,
     /// Clients connect by TLS.
     pub tls: bool,
@@ -61,8 +62,8 @@ pub struct Kafka {
     brokers: Vec<Broker>,
     certificate: Option<Certificate>,
     installed: Installed,
-    // Holds the certificate; goes last.
-    _folder: TempDir,
+    // Last, as it holds the certificate.
+    folder: TempDir,
 }
 
 /// One of them. It is a controller too.
@@ -102,7 +103,7 @@ impl Kafka {
                 Ok(broker.known().len() == usize::from(options.brokers))
             })?;
         }
-        Ok(Self { brokers, certificate, installed, _folder: shared })
+        Ok(Self { brokers, certificate, installed, folder: shared })
     }
 
     /// Where clients connect: all brokers, separated by commas.
@@ -139,6 +140,18 @@ impl Kafka {
     pub fn tool(&self, class: &str, words: &[&str]) -> Result<String> {
         let mut command = self.installed.java();
         command.args([class, "--bootstrap-server", &self.plain_address()]).args(words);
+        output(&mut command)
+    }
+
+    /// The same through the door for clients, with settings as in `client.properties`.
+    pub fn tool_as_client(&self, settings: &str, class: &str, words: &[&str]) -> Result<String> {
+        let file = self.folder.path().join("client.properties");
+        fs::write(&file, settings).context("write the settings of a client")?;
+        let mut command = self.installed.java();
+        command
+            .args([class, "--bootstrap-server", &self.address(), "--command-config"])
+            .arg(file)
+            .args(words);
         output(&mut command)
     }
 

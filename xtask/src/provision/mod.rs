@@ -84,6 +84,12 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// Provides what `cargo xtask servers` needs; silent where nothing is to be done.
+pub(crate) fn servers(project: &Project) -> Result<()> {
+    services::provide()?;
+    kafka::provide(project).map(drop)
+}
+
 fn report<T>(name: &str, why: &str, provided: Result<Provided<T>>) -> bool {
     match provided {
         Ok(provided) => {
