@@ -1,5 +1,7 @@
 //! Kafka as the record log: the facts that hold for every log.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use invoker_host::log::{KafkaLog, KafkaOptions};
 use invoker_host::log_conformance;
 
 static SUBJECT: LazyLock<Subject> = LazyLock::new(|| {
-    let bootstrap_servers = std::env::var("INVOKER_TEST_KAFKA").expect("an address");
+    let bootstrap_servers = invoker_tests::servers::kafka().unwrap();
     let log = KafkaLog::connect(KafkaOptions { bootstrap_servers, ..KafkaOptions::default() }).unwrap();
     Subject::new(Arc::new(log), Duration::from_secs(10))
 });

@@ -76,7 +76,9 @@ fn components_in(message: &str) -> Vec<PathBuf> {
 fn javascript(project: &Project, folder: &Path) -> Result<PathBuf> {
     let component = javascript::component(folder)?;
     let name = component.file_name().context("a component without file name")?;
-    let sources = contents(&[folder.to_path_buf(), project.contract()])?;
+    let mut folders = vec![folder.to_path_buf(), project.contract(), project.javascript_sdk()];
+    folders.extend(Some(folder.join("src")).filter(|sources| sources.is_dir()));
+    let sources = contents(&folders)?;
     let sources: Vec<_> = sources.iter().map(String::as_str).collect();
     let entry = project.cache().entry("guest-js", &sources, |into| {
         process::quiet(javascript::npm(project, folder)?.args(["run", "build"]))?;

@@ -62,7 +62,12 @@ pub(crate) fn lines(command: &mut Command, mut each: impl FnMut(&str)) -> Result
 
 /// The first line that a program prints about its version, if it is there and works.
 pub(crate) fn version(program: &str) -> Option<String> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    first_line(program, "--version")
+}
+
+/// The first line that a program prints when given `argument`, if it is there and works.
+pub(crate) fn first_line(program: &str, argument: &str) -> Option<String> {
+    let output = Command::new(program).arg(argument).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned();
     output.status.success().then_some(text)
 }

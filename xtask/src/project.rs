@@ -74,6 +74,11 @@ impl Project {
         self.root.join("target/guests")
     }
 
+    /// What tests start servers from. Always inside the checkout, where they look for it.
+    pub(crate) fn servers(&self) -> PathBuf {
+        self.root.join("target/servers")
+    }
+
     /// Cargo's target folder for functions, where it would be by itself in `examples`: a topology that names
     /// the folder of a function runs its last build.
     pub(crate) fn guest_target(&self) -> PathBuf {
@@ -125,6 +130,11 @@ impl Project {
     /// The folder of the WIT contract.
     pub(crate) fn contract(&self) -> PathBuf {
         self.root.join("wit")
+    }
+
+    /// What functions in JavaScript are written with.
+    pub(crate) fn javascript_sdk(&self) -> PathBuf {
+        self.root.join("sdk/js")
     }
 
     /// The Cargo that runs us, in the checkout.

@@ -15,11 +15,19 @@ fn test(function: &str, cases: &str, args: &[&str]) -> (Folder, Ended) {
 #[test]
 fn the_cases_of_the_examples_hold_in_the_engine() {
     let folder = Folder::new();
-    for name in ["split", "count"] {
-        let cases = format!("{}/../examples/wordcount/{name}/cases.json", env!("CARGO_MANIFEST_DIR"));
-        let function = guest(&format!("wordcount_{name}"));
-        let ended = folder.invoker(&["test", function.to_str().unwrap(), "--cases", &cases]).succeeded();
-        assert!(ended.out.contains(" 0 failed"), "{ended:?}");
+    let examples = [
+        ("wordcount/split/cases.json", "wordcount_split"),
+        ("wordcount/count/cases.json", "wordcount_count"),
+        ("fraud/score/cases.yaml", "fraud_score"),
+        ("orders/join/cases.yaml", "orders_join"),
+        ("sessions/sessions/cases.yaml", "clickstream_sessions"),
+        ("dead-letters/convert/cases.yaml", "dead_letters_convert"),
+        ("httplog/parse-ts/cases.yaml", "httplog-parse-ts"),
+    ];
+    for (cases, function) in examples {
+        let cases = format!("{}/../examples/{cases}", env!("CARGO_MANIFEST_DIR"));
+        let ended = folder.invoker(&["test", guest(function).to_str().unwrap(), "--cases", &cases]);
+        assert!(ended.succeeded().out.ends_with(" 0 failed\n"), "{cases}");
     }
 }
 

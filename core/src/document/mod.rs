@@ -1,6 +1,6 @@
 //! The host document: what one host runs. The planner makes it from a topology; a host takes it from a file, from
 //! the control API, or in-process from `invoker run`. Owns its types, how it is read and what is wrong with one that
-//! can be read ([`read`]); what becomes of it is the host's.
+//! can be read (`read.rs`); what becomes of it is the host's.
 
 mod read;
 

@@ -33,7 +33,7 @@ pub enum FunctionError {
         entity: String,
         path: PathBuf,
         #[source]
-        source: LoadError,
+        source: Box<LoadError>,
     },
     #[error("cannot look up the secrets of entity {entity:?}")]
     Secrets { entity: String, problems: String },
@@ -120,7 +120,10 @@ impl Functions {
                 self.loaded.insert(path, (hash, function.clone()));
                 Ok(function)
             }
-            Err(source) => Err(FunctionError::Refused { entity: entity(), path, source }),
+            Err(source) => {
+                let source = Box::new(source);
+                Err(FunctionError::Refused { entity: entity(), path, source })
+            }
         }
     }
 }

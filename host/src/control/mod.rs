@@ -1,6 +1,6 @@
 //! Runs the document of a configuration folder: starts it as soon as its services are there, takes up its changes, ends
 //! in order. Owns when a document is taken up and what is told about it; what it means is the business of
-//! [`Host`](crate::Host).
+//! [`Host`].
 //!
 //! What becomes of a document:
 //!

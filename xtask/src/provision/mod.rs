@@ -10,7 +10,9 @@ pub(crate) mod javascript;
 pub(crate) mod wasm;
 
 mod debian;
+mod kafka;
 mod rust_tools;
+mod services;
 mod sysroot;
 mod system;
 
@@ -63,7 +65,7 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
         project.cache().folder().display()
     );
     let needs = [
-        report("compilers", "native code, checkout", system::provide()),
+        report("compilers", "native code, the client of Kafka, checkout", system::provide()),
         report("rust tools", "the checks of formatting and lints", rust_tools::provide(project)),
         report("wasm target", "functions in Rust become components with it", wasm::provide(project)),
         report(
@@ -71,6 +73,8 @@ pub(crate) fn everything(project: &Project) -> Result<()> {
             "functions in JavaScript become components with it",
             javascript::provide(project),
         ),
+        report("services", "tests against a real Kafka and a real Redis", services::provide()),
+        report("kafka", "tests against a real Kafka", kafka::provide(project)),
         report("cargo-deny", "the check of licences and sources", deny::provide(project)),
     ];
     let missing = needs.iter().filter(|present| !**present).count();

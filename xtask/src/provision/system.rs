@@ -1,21 +1,38 @@
-//! The C compiler, which also links Rust, and git.
+//! The C compiler, which also links Rust, git, and OpenSSL for the client of Kafka.
+
+use std::process::Command;
 
 use anyhow::Result;
 
 use super::{Provided, debian};
 use crate::process;
 
+/// What is looked for, and the package that has it.
+const NEEDS: [(&str, &str); 6] = [
+    ("cc", "build-essential"),
+    ("c++", "build-essential"),
+    ("make", "build-essential"),
+    ("git", "git"),
+    ("pkg-config", "pkg-config"),
+    ("openssl.pc", "libssl-dev"),
+];
+
 pub(super) fn provide() -> Result<Provided<()>> {
-    let absent = |names: [&'static str; 2]| -> Vec<_> {
-        names.into_iter().filter(|name| process::version(name).is_none()).collect()
-    };
-    let programs = ["cc", "git"];
-    let missing = absent(programs);
+    let missing: Vec<_> = NEEDS.iter().filter(|(name, _)| !is_there(name)).collect();
     if missing.is_empty() {
-        return Ok(Provided { thing: (), what: "cc, git".into(), new: false });
+        let what = "cc, git, OpenSSL with its headers".into();
+        return Ok(Provided { thing: (), what, new: false });
     }
-    let packages: Vec<_> =
-        missing.iter().map(|name| if *name == "cc" { "build-essential" } else { "git" }).collect();
-    debian::install(&packages, "native code, checkout")?;
-    Ok(Provided { thing: (), what: missing.join(", "), new: true })
+    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    debian::install(&packages, "native code, the client of Kafka, checkout")?;
+    Ok(Provided { thing: (), what: packages.join(", "), new: true })
+}
+
+/// A program, or a library as `pkg-config` knows it.
+fn is_there(name: &str) -> bool {
+    match name.strip_suffix(".pc") {
+        Some(library) => process::quiet(Command::new("pkg-config").args(["--exists", library])).is_ok(),
+        None => process::version(name).is_some(),
+    }
 }

@@ -233,10 +233,7 @@ pub(super) fn produce(
     let fields = [
         (Kind::RD_KAFKA_VTYPE_RKT, sys::rd_kafka_vu_s__bindgen_ty_1 { rkt: topic.0.as_ptr() }),
         (Kind::RD_KAFKA_VTYPE_PARTITION, sys::rd_kafka_vu_s__bindgen_ty_1 { i32_: partition as i32 }),
-        (
-            Kind::RD_KAFKA_VTYPE_MSGFLAGS,
-            sys::rd_kafka_vu_s__bindgen_ty_1 { i: sys::RD_KAFKA_MSG_F_COPY as i32 },
-        ),
+        (Kind::RD_KAFKA_VTYPE_MSGFLAGS, sys::rd_kafka_vu_s__bindgen_ty_1 { i: sys::RD_KAFKA_MSG_F_COPY }),
         (Kind::RD_KAFKA_VTYPE_KEY, memory(record.key)),
         (Kind::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
         // Zero means now.
@@ -293,5 +290,5 @@ pub(super) fn flush(producer: &BaseProducer<Context>, wait: Duration) -> bool {
 /// Drops what was written and not sent.
 pub(super) fn purge(producer: &BaseProducer<Context>) {
     // SAFETY: the producer is alive.
-    unsafe { sys::rd_kafka_purge(producer.client().native_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE as i32) };
+    unsafe { sys::rd_kafka_purge(producer.client().native_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE) };
 }
