@@ -61,7 +61,9 @@ fn read(store: &RedisState, plain: &mut Connection) {
             let mut pipe = Pipeline::new();
             for _ in 0..partitions {
                 let command = pipe.cmd("HMGET").arg(&hash);
-                wanted.iter().flatten().for_each(|key| drop(command.arg(key)));
+                for key in wanted.iter().flatten() {
+                    command.arg(key);
+                }
             }
             let found: Vec<Vec<Option<Vec<u8>>>> = pipe.query(plain).unwrap();
             assert_eq!(found.len(), partitions);
@@ -99,7 +101,9 @@ fn write(
         let mut pipe = Pipeline::new();
         for names in all.chunks(1000) {
             let command = pipe.cmd("HSET").arg("{bench:plain}").ignore();
-            names.iter().for_each(|name| drop(command.arg(name).arg(&value)));
+            for name in names {
+                command.arg(name).arg(&value);
+            }
         }
         pipe.exec(plain).unwrap();
     });
@@ -123,7 +127,9 @@ fn memory(store: &RedisState, plain: &mut Connection) {
     for (at, names) in all.chunks(1000).enumerate() {
         let mut pipe = Pipeline::new();
         let command = pipe.cmd("HSET").arg(format!("{{bench:plain:{}}}", at / 62)).ignore();
-        names.iter().for_each(|name| drop(command.arg(name).arg("12345678")));
+        for name in names {
+            command.arg(name).arg("12345678");
+        }
         pipe.exec(plain).unwrap();
     }
     let theirs = used(plain) - before;
