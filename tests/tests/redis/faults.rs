@@ -149,13 +149,15 @@ fn replicas_are_waited_for_where_that_is_asked() {
     let primary = start(&[]);
     let waiting = RedisOptions {
         wait_replicas: 1,
-        response_timeout: Duration::from_millis(500),
+        response_timeout: Duration::from_secs(2),
         ..options(&primary.url())
     };
     let error = RedisState::connect(waiting.clone()).unwrap_err();
     assert!(error.is_retryable());
     assert!(super::text(&error).ends_with("only 0 of 1 replicas have it"), "{}", super::text(&error));
     let replica = primary.replica(&servers::RedisOptions::default()).unwrap();
+    // That it follows is known to it a little before the primary counts it.
+    wait_for("the replica to count", || cli(&primary, &["wait", "1", "100"]) == "1");
     let store = RedisState::connect(waiting).unwrap();
     let mut owner = Owner::take(&store, &scope("replicas"));
     owner.commit(&values(&[("k", Some(b"1"), -1)]));
