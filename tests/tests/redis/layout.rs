@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use invoker_host::state::{Answer, Meta, Scan, StateKind, StateStore};
 
 use super::owner::{Owner, changes, root, scope, values};
-use super::server::{Server, cli};
+use super::server::{cli, start};
 use super::{connect, options};
 
 #[test]
 fn state_is_readable_with_redis_cli() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let store = connect(&server.url()).unwrap();
     let scope = scope("layout");
     let mut owner = Owner::take(&store, &scope);
@@ -22,27 +22,27 @@ fn state_is_readable_with_redis_cli() {
         &[("b", Some(b"2"), -1), ("a", Some(b"1"), -1)],
     ));
     let key = |name: &str| format!("{}:{name}", root(&scope));
-    assert_eq!(cli(server.port, &["hget", &key("v:v"), "apple"]), "17");
-    let soon = cli(server.port, &["--no-raw", "hget", &key("v:v"), "soon"]);
+    assert_eq!(cli(&server, &["hget", &key("v:v"), "apple"]), "17");
+    let soon = cli(&server, &["--no-raw", "hget", &key("v:v"), "soon"]);
     assert_eq!(soon, "\"\\xf51732000000000:1\"");
-    assert_eq!(cli(server.port, &["hget", &key("m:seen:k%3A1"), "b"]), "2");
-    assert_eq!(cli(server.port, &["zrange", &key("z:seen:k%3A1"), "0", "-1"]), "a\nb");
-    assert_eq!(cli(server.port, &["smembers", &key("ttl")]), "v:v");
-    let control = |field: &str| cli(server.port, &["hget", &key("control"), field]);
+    assert_eq!(cli(&server, &["hget", &key("m:seen:k%3A1"), "b"]), "2");
+    assert_eq!(cli(&server, &["zrange", &key("z:seen:k%3A1"), "0", "-1"]), "a\nb");
+    assert_eq!(cli(&server, &["smembers", &key("ttl")]), "v:v");
+    let control = |field: &str| cli(&server, &["hget", &key("control"), field]);
     assert_eq!(control("owner"), "1.0000000000000001");
     assert_eq!((control("applied"), control("next")), ("1.0000000000000001.2".into(), "2".into()));
     assert_eq!((control("tids"), control("cand")), ("[\"t\"]".into(), "t".into()));
-    assert_eq!(cli(server.port, &["exists", &key("pending")]), "0", "nothing waits");
+    assert_eq!(cli(&server, &["exists", &key("pending")]), "0", "nothing waits");
     let meta =
         Meta { format: 1, partition_count: 6, partitioner: "murmur2".into(), versions: BTreeMap::new() };
     assert_eq!(store.set_meta(&scope, owner.token, &meta).unwrap(), Answer::Ok);
-    let text = cli(server.port, &["get", &key("meta")]);
+    let text = cli(&server, &["get", &key("meta")]);
     assert_eq!(text, "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{}}");
 }
 
 #[test]
 fn what_was_deleted_or_swept_leaves_nothing_behind() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let store = connect(&server.url()).unwrap();
     let scope = scope("swept");
     let mut owner = Owner::take(&store, &scope);
@@ -64,13 +64,13 @@ fn what_was_deleted_or_swept_leaves_nothing_behind() {
     }
     assert_eq!(removed, 6010);
     assert!(steps > 20, "{steps} steps: each looks at about 100 values");
-    let keys = cli(server.port, &["keys", "*"]);
+    let keys = cli(&server, &["keys", "*"]);
     assert_eq!(keys, format!("{}:control", root(&scope)));
 }
 
 #[test]
 fn a_sweep_leaves_what_was_written_since() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let store = connect(&server.url()).unwrap();
     let mut owner = Owner::take(&store, &scope("since"));
     owner.commit(&values(&[("k", Some(b"old"), 1_000)]));
@@ -81,7 +81,7 @@ fn a_sweep_leaves_what_was_written_since() {
 
 #[test]
 fn a_map_that_grows_meanwhile_is_scanned_whole() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let store = connect(&server.url()).unwrap();
     let scope = scope("scan");
     let mut owner = Owner::take(&store, &scope);
@@ -119,7 +119,7 @@ fn a_map_that_grows_meanwhile_is_scanned_whole() {
 
 #[test]
 fn another_prefix_is_another_world() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let [one, other] = ["one", "other:1"].map(|prefix| {
         let mut options = options(&server.url());
         options.prefix = prefix.into();
@@ -133,7 +133,7 @@ fn another_prefix_is_another_world() {
 
 #[test]
 fn damage_by_hand_is_named_and_changes_nothing() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let store = connect(&server.url()).unwrap();
     let mut owner = Owner::take(&store, &scope("damage"));
     owner.commit(&values(&[("k", Some(b"1"), -1)]));
@@ -141,12 +141,12 @@ fn damage_by_hand_is_named_and_changes_nothing() {
     assert_eq!(owner.send(id, &values(&[("k", Some(b"2"), -1)])).unwrap(), Answer::Ok);
     let pending = format!("{}:pending", root(&owner.scope));
     for damage in ["\u{1}nonsense", "\u{c1}"] {
-        cli(server.port, &["hset", &pending, &id.to_string(), damage]);
+        cli(&server, &["hset", &pending, &id.to_string(), damage]);
         let error = owner.promote(id).unwrap_err();
         assert!(!error.is_retryable());
         assert!(error.to_string().starts_with(&format!("state of {} is damaged", owner.scope)), "{error}");
     }
-    cli(server.port, &["del", &pending]);
+    cli(&server, &["del", &pending]);
     let error = owner.promote(id).unwrap_err().to_string();
     assert!(error.ends_with(&format!("the changes of stage {id} are missing")), "{error}");
     assert_eq!(owner.value("k").as_deref(), Some(&b"1"[..]));

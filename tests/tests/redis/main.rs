@@ -12,6 +12,7 @@ mod server;
 use std::sync::Arc;
 
 use invoker_host::state::{Error, RedisOptions, RedisState, StateStore};
+use invoker_tests::servers;
 
 fn options(url: &str) -> RedisOptions {
     RedisOptions::new(vec![url.to_owned()])
@@ -33,5 +34,5 @@ fn open(url: &str) -> Arc<dyn StateStore> {
     Arc::new(connect(url).unwrap())
 }
 
-invoker_host::state_conformance!(single, || open(&server::shared()));
-invoker_host::state_conformance!(cluster_of_three, || open(&server::shared_cluster()));
+invoker_host::state_conformance!(single, || open(&servers::redis().unwrap()));
+invoker_host::state_conformance!(cluster_of_three, || open(&servers::redis_cluster().unwrap()));

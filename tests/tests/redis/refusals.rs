@@ -1,13 +1,12 @@
 //! What is refused at the start, each with one clear line.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use invoker_host::state::{RedisOptions, RedisState};
+use invoker_tests::servers::{self, Certificate, Redis};
 
 use super::owner::{Owner, scope, values};
-use super::server::{Server, cli, cluster};
+use super::server::{cli, start, start_cluster};
 use super::{connect, options, text};
 
 /// Why there is no connection, and whether waiting can help.
@@ -37,8 +36,8 @@ fn an_address_that_is_none() {
 
 #[test]
 fn nobody_at_the_address_may_pass() {
-    let mut server = Server::start(&[]);
-    server.kill();
+    let server = start(&[]);
+    server.server().kill().unwrap();
     let (text, retryable) = refused(options(&server.url()));
     assert!(retryable && text.contains("cannot be reached") && text.contains("refused"), "{text}");
     let (text, retryable) = refused(options("redis://no-such-host.invalid:6379"));
@@ -47,8 +46,8 @@ fn nobody_at_the_address_may_pass() {
 
 #[test]
 fn a_wrong_or_missing_password() {
-    let server = Server::start(&["--requirepass", "open sesame"]);
-    let at = |user: &str| options(&format!("redis://{user}127.0.0.1:{}", server.port));
+    let server = start(&[("requirepass", "\"open sesame\"")]);
+    let at = |user: &str| options(&format!("redis://{user}127.0.0.1:{}", server.port()));
     assert_refused(at(":secret@"), &["refuses the user and password"]);
     let (text, _) = refused(at(":secret@"));
     assert!(!text.contains("secret"), "{text}");
@@ -58,28 +57,28 @@ fn a_wrong_or_missing_password() {
 
 #[test]
 fn a_server_that_evicts_state() {
-    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let server = start(&[("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru")]);
     assert_refused(options(&server.url()), &["\"allkeys-lru\"", "set maxmemory-policy noeviction"]);
-    cli(server.port, &["config", "set", "maxmemory-policy", "volatile-lru"]);
+    cli(&server, &["config", "set", "maxmemory-policy", "volatile-lru"]);
     connect(&server.url()).unwrap();
 }
 
 #[test]
 fn a_replica() {
-    let primary = Server::start(&[]);
-    let replica = Server::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+    let primary = start(&[]);
+    let replica = primary.replica(&servers::RedisOptions::default()).unwrap();
     assert_refused(options(&replica.url()), &["is a replica", "the address of its primary"]);
 }
 
 #[test]
 fn a_cluster_where_none_is_meant_and_the_other_way_round() {
-    let nodes = cluster(&[]);
-    let url = nodes[1].url();
+    let cluster = start_cluster(&[]);
+    let url = cluster.nodes()[1].url();
     assert_refused(RedisOptions { cluster: Some(false), ..options(&url) }, &["belongs to a cluster"]);
     assert_refused(options(&format!("{url}/3")), &["database 3", "a cluster has none but 0"]);
-    let single = Server::start(&[]);
+    let single = start(&[]);
     assert_refused(RedisOptions { cluster: Some(true), ..options(&single.url()) }, &["no node of a cluster"]);
-    let alone = Server::start(&["--cluster-enabled", "yes"]);
+    let alone = start(&[("cluster-enabled", "yes")]);
     let (text, retryable) = refused(options(&alone.url()));
     assert!(retryable && text.contains("no slots yet"), "{text}");
 }
@@ -114,10 +113,10 @@ const RIGHTS: &[&str] = &[
 
 #[test]
 fn a_user_without_the_rights_and_one_with_no_more_than_those() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let user = |rights: &[&str]| {
-        cli(server.port, &[&["acl", "setuser", "app", "reset", "on", ">pw"], rights].concat());
-        options(&format!("redis://app:pw@127.0.0.1:{}", server.port))
+        cli(&server, &[&["acl", "setuser", "app", "reset", "on", ">pw"], rights].concat());
+        options(&format!("redis://app:pw@127.0.0.1:{}", server.port()))
     };
     assert_refused(user(&["-@all"]), &["does not let this user", "'info'", "docs/state-in-redis.md"]);
     assert_refused(user(&["+@all", "~other:*"]), &["does not let this user", "keys"]);
@@ -133,38 +132,17 @@ fn a_user_without_the_rights_and_one_with_no_more_than_those() {
     assert!(missing.is_empty(), "not in the document: {missing:?}");
 }
 
-fn openssl(dir: &Path, arguments: &str) {
-    let mut command = Command::new("openssl");
-    command.args(arguments.split(' ')).current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
-    assert!(command.status().unwrap().success(), "openssl {arguments}");
-}
-
-/// A certificate authority and a certificate of it for 127.0.0.1.
-fn certificates(dir: &Path) -> String {
-    openssl(dir, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca");
-    openssl(dir, "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=redis");
-    std::fs::write(dir.join("names"), "subjectAltName=IP:127.0.0.1").unwrap();
-    openssl(
-        dir,
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
-    );
-    std::fs::read_to_string(dir.join("ca.pem")).unwrap()
+fn read(file: &std::path::Path) -> String {
+    std::fs::read_to_string(file).unwrap()
 }
 
 #[test]
 fn tls_and_its_mistakes() {
-    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (ca, other) = (certificates(dir.path()), certificates(elsewhere.path()));
-    let file = |name: &str| dir.path().join(name).display().to_string();
-    let server = Server::start_tls(&[
-        "--tls-cert-file",
-        &file("cert.pem"),
-        "--tls-key-file",
-        &file("key.pem"),
-        "--tls-auth-clients",
-        "no",
-    ]);
-    let url = format!("rediss://127.0.0.1:{}", server.tls_port.unwrap());
+    let server = Redis::start(&servers::RedisOptions { tls: true, ..Default::default() }).unwrap();
+    let ca = read(server.authority().unwrap());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = read(&Certificate::make(elsewhere.path()).unwrap().authority);
+    let (url, plain) = (server.url(), start(&[]));
     let with = |ca: &str| RedisOptions { ca: Some(ca.to_owned()), ..options(&url) };
     let store = RedisState::connect(with(&ca)).unwrap();
     Owner::take(&store, &scope("tls")).commit(&values(&[("k", Some(b"1"), -1)]));
@@ -172,15 +150,18 @@ fn tls_and_its_mistakes() {
     assert_refused(options(&url), &["TLS with redis 127.0.0.1", "check the certificate authority"]);
     assert_refused(with("nonsense"), &["certificate authority for redis", "PEM"]);
     assert_refused(
-        RedisOptions { ca: Some(ca.clone()), ..options(&server.url()) },
+        RedisOptions { ca: Some(ca.clone()), ..options(&plain.url()) },
         &["without TLS", "rediss://"],
     );
-    let plain = format!("rediss://127.0.0.1:{}", server.port);
-    assert_refused(RedisOptions { ca: Some(ca), ..options(&plain) }, &["that the port is one for TLS"]);
-    let wrong = RedisOptions {
-        response_timeout: Duration::from_millis(500),
-        ..options(&url.replace("rediss", "redis"))
-    };
-    let (text, _) = refused(wrong);
-    assert!(text.contains("rediss://"), "{text}");
+    // A server that is only slow looks the same as one that waits for a line of its own protocol.
+    let response_timeout = Duration::from_millis(500);
+    let (text, retryable) = refused(RedisOptions {
+        ca: Some(ca),
+        response_timeout,
+        ..options(&plain.url().replace("redis", "rediss"))
+    });
+    assert!(retryable && text.contains("that the port is one for TLS"), "{text}");
+    let (text, retryable) =
+        refused(RedisOptions { response_timeout, ..options(&url.replace("rediss", "redis")) });
+    assert!(retryable && text.contains("write rediss://"), "{text}");
 }

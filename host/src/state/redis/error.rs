@@ -53,6 +53,10 @@ pub(super) enum Problem {
         "TLS with redis {server} failed ({why}); check the certificate authority, the host name, and that the port is one for TLS"
     )]
     Tls { server: String, why: String },
+    #[error("redis {server} does not answer to TLS in time; check that the port is one for TLS")]
+    NoTls { server: String },
+    #[error("redis {server} closes the connection at once; where the port is one for TLS, write rediss://")]
+    HungUp { server: String },
     #[error("redis {server} is full ({why}); give it more memory")]
     Full { server: String, why: String },
     #[error("redis {server} cannot answer now ({why})")]
@@ -81,8 +85,8 @@ pub(super) enum Remedy {
     LoadScripts,
     /// The slot lies elsewhere.
     LookAgain(Problem),
-    /// Another server has the slot for this command only.
-    Ask(String, u16),
+    /// The server at this address has what this command needs, and will have the slot.
+    Ask(String),
     Wait(Problem),
     None(Problem),
 }
@@ -115,6 +119,8 @@ impl Problem {
         matches!(
             self,
             Self::Full { .. }
+                | Self::NoTls { .. }
+                | Self::HungUp { .. }
                 | Self::NotNow { .. }
                 | Self::NoNode { .. }
                 | Self::Unreachable { .. }
@@ -142,7 +148,7 @@ impl Remedy {
             "NOSCRIPT" => Self::LoadScripts,
             "MOVED" => Self::LookAgain(Problem::NotNow { server, why }),
             "ASK" => match RedisError::from(error.clone()).redirect_node() {
-                Some((host, port)) => Self::Ask(host.to_owned(), port),
+                Some((address, _)) => Self::Ask(address.to_owned()),
                 None => Self::Wait(Problem::NotNow { server, why }),
             },
             // A primary that has become a replica.

@@ -195,8 +195,14 @@ impl Nodes {
             Remedy::LookAgain(problem) => again(problem, true),
             Remedy::Wait(problem) => again(problem, false),
             Remedy::None(problem) => Err(problem),
-            Remedy::Ask(host, port) => {
-                let mut link = self.link(&Address { host, port })?;
+            Remedy::Ask(text) => {
+                let Some(to) = Address::read(&text, address) else {
+                    return again(
+                        Problem::NotNow { server: address.to_string(), why: format!("ASK {text}") },
+                        false,
+                    );
+                };
+                let mut link = self.link(&to)?;
                 link.ask(&redis::cmd("ASKING"))?;
                 link.send(command)?;
                 match link.receive()? {

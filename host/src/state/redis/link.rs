@@ -20,6 +20,15 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// From `host:port` of a redirection. A host that is left out is the one that gave it.
+    pub(super) fn read(text: &str, from: &Self) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = if host.is_empty() { &from.host } else { host };
+        Some(Self { host: host.to_owned(), port: port.parse().ok()? })
+    }
+}
+
 /// `None` = a Unix socket.
 pub(super) fn address_of(info: &ConnectionInfo) -> Option<Address> {
     match info.addr() {
@@ -101,7 +110,7 @@ impl Link {
             database @ 1.. if error.detail().is_some_and(|detail| detail.contains("in cluster mode")) => {
                 Problem::Database { server: server.clone(), database }
             }
-            _ => Problem::connection(&server, tls, error),
+            _ => at_first(Problem::connection(&server, tls, error), tls),
         };
         let connection = Client::open(info.clone())
             .and_then(|client| client.get_connection_with_timeout(options.connect_timeout))
@@ -109,7 +118,7 @@ impl Link {
         connection.set_read_timeout(Some(options.response_timeout)).map_err(failed)?;
         connection.set_write_timeout(Some(options.response_timeout)).map_err(failed)?;
         let mut link = Self { connection, address, tls };
-        let info = link.ask(&redis::cmd("INFO"))?;
+        let info = link.ask(&redis::cmd("INFO")).map_err(|problem| at_first(problem, tls))?;
         let facts = match &info {
             Value::BulkString(text) => Facts::read(&String::from_utf8_lossy(text)),
             other => return Err(link.unexpected(other)),
@@ -160,6 +169,19 @@ impl Link {
     }
 }
 
+/// A problem with the first exchange on a connection, when the other side may speak another language.
+fn at_first(problem: Problem, tls: bool) -> Problem {
+    match problem {
+        Problem::TimedOut { server } if tls => Problem::NoTls { server },
+        Problem::Unreachable { server, source }
+            if !tls && source.is_connection_dropped() && !source.is_connection_refusal() =>
+        {
+            Problem::HungUp { server }
+        }
+        problem => problem,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +189,16 @@ mod tests {
     fn check(info: &str) -> Result<(), String> {
         let server = Address { host: "h".into(), port: 1 };
         Facts::read(info).check(&server).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn a_redirection_names_a_server() {
+        let from = Address { host: "h".into(), port: 1 };
+        let read = |text| Address::read(text, &from).map(|to| to.to_string());
+        assert_eq!(read("10.0.0.1:6380").as_deref(), Some("10.0.0.1:6380"));
+        assert_eq!(read("::1:6380").as_deref(), Some("::1:6380"));
+        assert_eq!(read(":6380").as_deref(), Some("h:6380"));
+        assert_eq!(read("h"), None);
     }
 
     #[test]

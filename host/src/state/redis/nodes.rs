@@ -93,6 +93,9 @@ fn seed(url: &str, options: &RedisOptions) -> Result<ConnectionInfo, Problem> {
     let address = address_of(&info).ok_or_else(|| wrong("it is that of a socket file".into()))?;
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
     let info = info.set_redis_settings(settings.set_skip_set_lib_name());
+    // A batch may go out in several writes; the last one is not to wait for the server to confirm the others.
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    let info = info.set_tcp_settings(tcp);
     let tls = matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. });
     if tls {
         // Another version of a TLS library in the same program would leave the choice open.
