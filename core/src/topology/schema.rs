@@ -6,6 +6,7 @@ use schemars::{Schema, schema_for};
 use serde_json::{Map, Value};
 
 use super::InvokerDeployment;
+use crate::document::HostDocument;
 
 /// JSON Schema of `topology.yaml`.
 pub fn json_schema() -> Schema {
@@ -17,14 +18,24 @@ pub fn json_schema() -> Schema {
 /// The docs of the fields are written for this: the meaning, then `Default: …` at the end where the field may be left
 /// out.
 pub fn reference() -> String {
-    let schema = json_schema();
-    let mut page = String::from(INTRODUCTION);
+    page(INTRODUCTION, "InvokerDeployment", &json_schema(), &["Metadata", "DeploymentSpec"], &[])
+}
+
+/// `docs/host.md`: what a host does, and every field of its document but those that a topology has too.
+pub fn host_reference() -> String {
+    let elsewhere = ["Kafka", "Redis"];
+    page(HOST, "HostDocument", &schema_for!(HostDocument), &["EntityDocument"], &elsewhere)
+}
+
+/// An introduction, then the type `name`, those of `first` and all that they refer to, but for those told `elsewhere`.
+fn page(introduction: &str, name: &str, schema: &Schema, first: &[&str], elsewhere: &[&str]) -> String {
+    let mut page = String::from(introduction);
     let empty = Map::new();
     let root = schema.as_object().unwrap_or(&empty);
     let types = root.get("$defs").and_then(Value::as_object).unwrap_or(&empty);
-    section(&mut page, "InvokerDeployment", root);
-    let mut waiting = vec!["Metadata", "DeploymentSpec"];
-    let mut done: Vec<&str> = Vec::new();
+    section(&mut page, name, root);
+    let mut waiting = first.to_vec();
+    let mut done: Vec<&str> = elsewhere.to_vec();
     while !waiting.is_empty() {
         let name = waiting.remove(0);
         let Some(kind) = types.get(name).and_then(Value::as_object) else { continue };
@@ -36,8 +47,13 @@ pub fn reference() -> String {
         let fields = kind.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         waiting.extend(fields.values().filter_map(referred).filter(|name| !done.contains(name)));
     }
+    for name in elsewhere {
+        page = page.replace(&format!("(#{})", name.to_lowercase()), &format!("(topology.md#{})", name.to_lowercase()));
+    }
     page
 }
+
+const HOST: &str = include_str!("../document/introduction.md");
 
 const INTRODUCTION: &str = "\
 # topology.yaml
