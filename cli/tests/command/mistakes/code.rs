@@ -47,7 +47,7 @@ mistakes! {
         |_| build("pub fn nothing(_: Record<'_>) {}\n"),
         shows ["cannot be used: the export \"invoker:udf/function\" is missing",
             "why: the component was built for another world: it exports nothing",
- "help: build it for the world \"udf\" of the package invoker:udf, with the SDK or from wit/udf.wit",];
+ "help: write `#[function]` above the fn or struct that takes records, once in the library",];
     the_library_makes_no_component: "The library is no cdylib", "invoker build",
         |_| built("", |cargo| cargo.replace("crate-type = [\"cdylib\"]", ""), ""),
         shows ["makes no component\nwhy: its library is no cdylib, which is what becomes one",

@@ -37,8 +37,8 @@ mistakes! {
         f.write("log.txt", "one\n");
         run(f, &["--input", "lines=log.txt", "--data", "data"])
     };
-    an_output_has_no_folder: "The folder of an output is not there", "invoker run topology.yaml --output words=no/out.txt",
-        |f| run(f, &["--output", "words=no/out.txt"]);
+    an_output_has_no_folder: "The folder of an output is not there", "invoker run topology.yaml --input lines=in.txt --output words=no/out.txt",
+        |f| run(f, &["--input", "lines=in.txt", "--output", "words=no/out.txt"]);
     an_output_is_an_input: "An output is an input too",
         "invoker run topology.yaml --input lines=in.txt --output words=in.txt",
         |f| run(f, &["--input", "lines=in.txt", "--output", "words=in.txt"]);

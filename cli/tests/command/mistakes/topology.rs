@@ -18,7 +18,12 @@ fn run(folder: &Folder, spec: &str) -> Ended {
         "topology.yaml",
         format!("apiVersion: invoker.io/v1alpha1\nkind: InvokerDeployment\nmetadata: {{ name: one }}\nspec:\n{spec}"),
     );
-    folder.invoker(&["run", "topology.yaml"])
+    // Every topic that is read here has records, so that nothing else is wrong.
+    folder.write("in.txt", "a\n");
+    let inputs = ["lines", "orders", "payments"].map(|topic| format!("{topic}=in.txt"));
+    let named = inputs.iter().filter(|input| spec.contains(input.trim_end_matches("=in.txt")));
+    let inputs: Vec<&str> = named.flat_map(|input| ["--input", input]).collect();
+    folder.invoker(&[&["run", "topology.yaml"][..], &inputs].concat())
 }
 
 /// The same with one entity of these fields.
