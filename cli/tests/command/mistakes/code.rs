@@ -77,11 +77,11 @@ mistakes! {
         |f| test(f, "wordcount_count", "- name: no key\n  input: [{ value: x }]\n");
     a_function_traps: "A function traps", "invoker test",
         |f| test(f, "hostile", "- name: trap\n  input: [{ value: trap }]\n"),
-        shows ["code: \"trap\"", "unreachable"];
+        shows ["{ record: 0, code: \"trap\" }  # trap: the function trapped: wasm `unreachable` instruction executed"];
     a_function_does_not_end: "A function does not come to an end", "invoker test",
         |f| test(f, "hostile", "- name: loop\n  input: [{ value: loop }]\n"),
         shows ["{ record: 0, code: \"deadline\" }  # deadline: the function did not return within 5s"];
     a_function_takes_all_memory: "A function takes too much memory", "invoker test",
         |f| test(f, "hostile", "- name: alloc\n  input: [{ value: alloc }]\n"),
-        shows ["memory"];
+        shows ["{ record: 0, code: \"memory\" }  # memory: the function asked for more than its 67108864 bytes of memory"];
 }
