@@ -27,7 +27,8 @@ pub struct BuildArgs {
 /// Builds a project, and checks what came of it.
 pub(crate) fn build(args: &BuildArgs, environment: &Environment, printer: &mut Printer) -> Result<(), Error> {
     let component = component(&args.project, environment)?;
-    let function = functions::load(&functions::engine(environment)?, &component)?;
+    let function = functions::load(&functions::engine(environment)?, &component)
+        .map_err(|error| in_language(error, &args.project))?;
     printer.item(
         || format!("built {}: {}", near(&component).display(), declares(&function)),
         || json!({"component": component, "digest": function.digest(), "size": function.size()}),
@@ -45,6 +46,19 @@ pub(crate) fn component(project: &Path, environment: &Environment) -> Result<Pat
     let what = format!("folder {:?} is not a function project", project.display().to_string());
     let why = "it has neither a Cargo.toml nor a package.json";
     Err(Error::new(Exit::Function, what, why, "go to the folder of a project; `invoker new NAME` makes one"))
+}
+
+/// What a component lacks, said in terms of the language that it was written in.
+fn in_language(mut error: Error, project: &Path) -> Error {
+    for problem in error.problems.iter_mut().filter(|problem| problem.what.contains("is missing")) {
+        problem.help = if project.join("Cargo.toml").is_file() {
+            "write `#[function]` above the fn or struct that takes records, once in the library".to_owned()
+        } else {
+            "end the source with `export { NAME as function };`, where `const NAME = define({ … })`"
+                .to_owned()
+        };
+    }
+    error
 }
 
 /// A path as seen from here.

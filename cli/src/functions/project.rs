@@ -6,17 +6,19 @@ use serde::Deserialize;
 
 use crate::error::{Error, Exit};
 
-/// The target that Rust functions are built for.
+/// The target that functions in Rust are built for.
 const RUST_TARGET: &str = "wasm32-wasip2";
+/// What `cargo component build` builds for.
+const COMPONENT_TARGET: &str = "wasm32-wasip1";
 
 /// The component that the last build of the project left.
 /// `cargo_target` is where cargo was told to build, if it was.
 pub(crate) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<PathBuf, Error> {
     let folder = folder.canonicalize().map_err(|error| unreadable(folder, error))?;
-    let (candidates, build) = if folder.join("Cargo.toml").is_file() {
-        (rust_outputs(&folder, cargo_target)?, format!("cargo build --release --target {RUST_TARGET}"))
+    let candidates = if folder.join("Cargo.toml").is_file() {
+        rust_outputs(&folder, cargo_target)?
     } else if folder.join("package.json").is_file() {
-        (javascript_outputs(&folder)?, "npm run build".to_owned())
+        javascript_outputs(&folder)?
     } else {
         let what = format!("folder {:?} is not a function project", folder.display().to_string());
         let why = "it has neither a Cargo.toml nor a package.json";
@@ -30,7 +32,7 @@ pub(crate) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<P
     let what = format!("function {:?} is not built yet", folder.display().to_string());
     let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
     let why = format!("there is no {}", looked.join(" and no "));
-    Err(Error::new(Exit::Function, what, why, format!("run `{build}` in {:?}", folder.display().to_string())))
+    Err(Error::new(Exit::Function, what, why, format!("run `invoker build {}`", folder.display())))
 }
 
 fn unreadable(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -55,7 +57,10 @@ fn rust_outputs(folder: &Path, cargo_target: Option<&Path>) -> Result<Vec<PathBu
             .collect(),
     };
     let file = format!("{}.wasm", name.replace('-', "_"));
-    Ok(targets.iter().map(|target| target.join(RUST_TARGET).join("release").join(&file)).collect())
+    let of = |target: &PathBuf| {
+        [RUST_TARGET, COMPONENT_TARGET].map(|built_for| target.join(built_for).join("release").join(&file))
+    };
+    Ok(targets.iter().flat_map(of).collect())
 }
 
 /// `name` of `[lib]`, else of `[package]`. Reads as much of a manifest as that takes.
@@ -131,7 +136,7 @@ mod tests {
         write(&root, &[("split/package.json", r#"{"invoker": {"component": "out/a.wasm"}}"#)]);
         let error = last_build(&root.join("split"), None).unwrap_err().to_string();
         assert!(error.contains("is not built yet") && error.contains("out/a.wasm"), "{error}");
-        assert!(error.contains("help: run `npm run build` in"), "{error}");
+        assert!(error.contains("help: run `invoker build /"), "{error}");
     }
 
     #[test]
@@ -144,9 +149,15 @@ mod tests {
         );
         let (project, built) = (root.join("split"), "wasm32-wasip2/release/word_split.wasm");
         let error = last_build(&project, None).unwrap_err().to_string();
-        assert!(error.contains("help: run `cargo build --release --target wasm32-wasip2` in"), "{error}");
+        assert!(error.contains("help: run `invoker build /"), "{error}");
         write(&root.join("target"), &[(built, "")]);
         assert_eq!(last_build(&project, None).unwrap(), root.join("target").join(built));
+        // What `cargo component build` made later counts.
+        let component = root.join("target/wasm32-wasip1/release/word_split.wasm");
+        write(&root, &[("target/wasm32-wasip1/release/word_split.wasm", "")]);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+        std::fs::File::options().write(true).open(&component).unwrap().set_modified(later).unwrap();
+        assert_eq!(last_build(&project, None).unwrap(), component);
         let other = root.join("elsewhere");
         assert!(last_build(&project, Some(&other)).is_err());
         write(&other, &[(built, "")]);

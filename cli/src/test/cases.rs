@@ -142,7 +142,12 @@ impl CaseFile {
                 .next();
             if let Some(why) = decoded {
                 let what = format!("{}: case {:?} cannot be read", self.place(at), case.name);
-                return Err(Error::new(Exit::File, what, why, "give text, or base64, and not both"));
+                return Err(Error::new(
+                    Exit::File,
+                    what,
+                    why,
+                    "give text in `value`, or bytes in base64 in `valueBase64`, and not both",
+                ));
             }
             if let Some(reject) = case.rejects.iter().find(|reject| reject.record >= case.input.len()) {
                 let what =
@@ -175,7 +180,8 @@ pub(super) fn files(folder: &Path, named: Option<&Path>) -> Result<Vec<PathBuf>,
     of_folder.sort();
     found.extend(of_folder);
     if found.is_empty() {
-        let what = format!("there are no cases in {:?}", folder.display().to_string());
+        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let what = format!("there are no cases in {:?}", shown.display().to_string());
         let why = format!("it has no {} and no folder {FOLDER:?} with such files", FILES.join(", no "));
         let help = "write a cases.yaml: `- { name: …, input: [{ value: … }] }`, and `invoker test --update` adds what comes out";
         return Err(Error::new(Exit::File, what, why, help));

@@ -143,18 +143,18 @@ fn inputs_of(case: &Case, description: &Description) -> Result<Vec<usize>, Error
             .inputs
             .iter()
             .position(|port| port.name == *name)
-            .ok_or_else(|| unknown_input(case, at, &format!("has no input {name:?}"), description)),
-        None => Err(unknown_input(case, at, "has several inputs, and the record names none", description)),
+            .ok_or_else(|| unknown_input(at, &format!("has no input {name:?}"), description)),
+        None => Err(unknown_input(at, "has several inputs, and the record names none", description)),
     };
     case.input.iter().enumerate().map(find).collect()
 }
 
-fn unknown_input(case: &Case, record: usize, what: &str, description: &Description) -> Error {
+fn unknown_input(record: usize, what: &str, description: &Description) -> Error {
     let names: Vec<_> = description.inputs.iter().map(|port| format!("{:?}", port.name)).collect();
     let why = match names.as_slice() {
         [] => "it declares none, which is one input of any bytes".to_owned(),
         names => format!("it declares {}", names.join(", ")),
     };
-    let what = format!("case {:?}, record {record}: the function {what}", case.name);
+    let what = format!("record {record}: the function {what}");
     Error::new(Exit::Case, what, why, "name one of those with `input:`, or leave it out where there is one")
 }

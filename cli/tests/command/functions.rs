@@ -51,6 +51,6 @@ fn a_registry_name_says_that_there_is_no_registry() {
 fn a_project_that_is_not_built_says_what_to_run() {
     let folder = topology_of("./split");
     folder.write("split/Cargo.toml", "[package]\nname = \"split\"\n");
-    let told = "run `cargo build --release --target wasm32-wasip2` in";
+    let told = "help: run `invoker build /";
     folder.invoker(&["run", "topology.yaml"]).failed(4, &["is not built yet", told]);
 }

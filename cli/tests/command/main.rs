@@ -8,6 +8,7 @@ mod failures;
 mod files;
 mod functions;
 mod invocation;
+mod mistakes;
 mod projects;
 mod runs;
 mod topologies;

@@ -3,7 +3,7 @@
 use crate::invocation::{Ended, Folder};
 
 /// Builds and downloads are kept between runs of the tests, outside the projects.
-fn in_project(folder: &Folder, project: &str, args: &[&str]) -> Ended {
+pub(crate) fn in_project(folder: &Folder, project: &str, args: &[&str]) -> Ended {
     let mut command = folder.command(args);
     command.current_dir(folder.path(project)).env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
     // A toolchain that was made for functions lies in the user's cache.
