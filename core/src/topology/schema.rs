@@ -48,7 +48,10 @@ fn page(introduction: &str, name: &str, schema: &Schema, first: &[&str], elsewhe
         waiting.extend(fields.values().filter_map(referred).filter(|name| !done.contains(name)));
     }
     for name in elsewhere {
-        page = page.replace(&format!("(#{})", name.to_lowercase()), &format!("(topology.md#{})", name.to_lowercase()));
+        page = page.replace(
+            &format!("(#{})", name.to_lowercase()),
+            &format!("(topology.md#{})", name.to_lowercase()),
+        );
     }
     page
 }

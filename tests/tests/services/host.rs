@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-use invoker_tests::servers::{self, Kafka, KafkaOptions};
 use invoker_tests::built;
+use invoker_tests::servers::{self, Kafka, KafkaOptions};
 
 use crate::workplace::{Workplace, consume, counted, last_counts, wait};
 

@@ -12,7 +12,8 @@ fn a_redis_that_cannot_hold_state_is_refused() {
     let place = Workplace::new("redis");
     place.write_topology("  createTopics: true\n");
     let run = |redis: &str| place.invoker(&["run", "topology.yaml", "--kafka", &kafka, "--redis", redis]);
-    run("redis://127.0.0.1:1").failed(SERVICE, &["cannot use Redis at \"redis://127.0.0.1:1\"", "refused", "help: "]);
+    run("redis://127.0.0.1:1")
+        .failed(SERVICE, &["cannot use Redis at \"redis://127.0.0.1:1\"", "refused", "help: "]);
     let evicting = RedisOptions { eviction: Some("allkeys-lru".to_owned()), ..RedisOptions::default() };
     let evicting = Redis::start(&evicting).unwrap();
     run(&evicting.url()).failed(SERVICE, &["cannot use Redis at", "allkeys-lru"]);

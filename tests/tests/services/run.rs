@@ -24,7 +24,11 @@ fn a_second_run_goes_on_where_the_first_ended() {
     place.write("in.txt", &"the cat sat\non the mat\n".repeat(300));
     let first = place.invoker(&words);
     assert_eq!(first.code, 0, "{}", first.err);
-    assert!(first.err.contains("records in Kafka at") && first.err.contains("state in Redis at"), "{}", first.err);
+    assert!(
+        first.err.contains("records in Kafka at") && first.err.contains("state in Redis at"),
+        "{}",
+        first.err
+    );
     let mut file = std::fs::OpenOptions::new().append(true).open(place.path("in.txt")).unwrap();
     file.write_all(b"the dog\n").unwrap();
     let second = place.invoker(&words);
@@ -57,7 +61,11 @@ fn services_of_the_topology_are_used_when_asked_for() {
     place.write("in.txt", "a b a\n");
     let embedded = place.invoker(&["run", "topology.yaml", "--input", &input]);
     assert_eq!(embedded.code, 0, "{}", embedded.err);
-    assert!(embedded.err.contains("spec.ioAddress, spec.state are not used: --services runs on"), "{}", embedded.err);
+    assert!(
+        embedded.err.contains("spec.ioAddress, spec.state are not used: --services runs on"),
+        "{}",
+        embedded.err
+    );
     let words = ["run", "topology.yaml", "--services", "--secrets", "secrets", "--input", &input];
     let ended = place.invoker(&words);
     assert_eq!(ended.code, 0, "{}", ended.err);

@@ -82,10 +82,7 @@ impl Workplace {
 
     pub(crate) fn invoker(&self, words: &[&str]) -> Ended {
         let Output { status, stderr, .. } = self.command(words).output().unwrap();
-        Ended {
-            code: status.code().unwrap_or(-1),
-            err: String::from_utf8_lossy(&stderr).into_owned(),
-        }
+        Ended { code: status.code().unwrap_or(-1), err: String::from_utf8_lossy(&stderr).into_owned() }
     }
 }
 
