@@ -111,6 +111,8 @@ impl Error {
 pub struct Topic {
     pub name: String,
     pub partitions: u32,
+    /// Another one when a topic is deleted and made again; `None` where the log does not tell, as in lists.
+    pub id: Option<String>,
 }
 
 /// How a topic is made.

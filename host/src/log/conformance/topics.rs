@@ -1,14 +1,16 @@
 //! Topics, and what is said of those that are not there.
 
-use super::super::{Error, Topic, TopicSpec};
+use super::super::{Error, TopicSpec};
 use super::{Subject, at, value};
 
 pub fn topics_are_described(subject: &Subject) {
     let (one, three, nowhere) = (subject.topic(1), subject.topic(3), subject.fresh("nowhere"));
     let topics = subject.log.topics();
-    let described = |name: &str, partitions| Some(Topic { name: name.to_owned(), partitions });
-    assert_eq!(topics.describe(&one).expect("describe"), described(&one, 1));
-    assert_eq!(topics.describe(&three).expect("describe"), described(&three, 3));
+    for (name, partitions) in [(&one, 1), (&three, 3)] {
+        let described = topics.describe(name).expect("describe").expect("it is there");
+        assert_eq!((&described.name, described.partitions), (name, partitions));
+        assert_eq!(topics.describe(name).expect("describe"), Some(described), "the id stays");
+    }
     assert_eq!(topics.describe(&nowhere).expect("describe"), None);
     let all = topics.list().expect("list");
     assert!(all.is_sorted_by(|a, b| a.name < b.name));

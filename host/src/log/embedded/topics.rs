@@ -55,6 +55,11 @@ impl Registry {
 }
 
 impl Topic {
+    /// Topics are never deleted here, so that they need no id.
+    fn describe(&self) -> Described {
+        Described { name: self.name.to_string(), partitions: self.row.partitions, id: None }
+    }
+
     pub(super) fn partition(&self, partition: u32) -> Result<Arc<Partition>, Error> {
         self.partitions.get(partition as usize).map(Arc::clone).ok_or_else(|| Error::UnknownPartition {
             topic: self.name.to_string(),
@@ -73,15 +78,11 @@ fn load(store: &Store, name: Arc<str>, row: TopicRow) -> Result<Arc<Topic>, Erro
 
 impl Topics for Registry {
     fn describe(&self, topic: &str) -> Result<Option<Described>, Error> {
-        Ok(self
-            .get(topic)
-            .map(|topic| Described { name: topic.name.to_string(), partitions: topic.row.partitions }))
+        Ok(self.get(topic).map(|topic| topic.describe()))
     }
 
     fn list(&self) -> Result<Vec<Described>, Error> {
-        let described =
-            |topic: Arc<Topic>| Described { name: topic.name.to_string(), partitions: topic.row.partitions };
-        Ok(self.all().into_iter().map(described).collect())
+        Ok(self.all().into_iter().map(|topic| topic.describe()).collect())
     }
 
     fn create(&self, spec: &TopicSpec) -> Result<(), Error> {

@@ -322,3 +322,79 @@ pub(super) fn purge(producer: &BaseProducer<Context>) {
     // SAFETY: the producer is alive.
     unsafe { sys::rd_kafka_purge(producer.client().native_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE) };
 }
+
+/// The id of a topic's incarnation; `None` where Kafka gives none.
+pub(super) fn topic_id(
+    client: &Client,
+    topic: &str,
+    wait: Duration,
+) -> Result<Option<String>, RDKafkaErrorCode> {
+    let Ok(name) = CString::new(topic) else { return Ok(None) };
+    let native = client.client().native_ptr();
+    // SAFETY: the client is alive; names and options are copied by the calls, and what is made is destroyed below, once.
+    let event = unsafe {
+        let queue = sys::rd_kafka_queue_new(native);
+        let options = sys::rd_kafka_AdminOptions_new(
+            native,
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        );
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), ptr::null_mut(), 0);
+        let topics = sys::rd_kafka_TopicCollection_of_topic_names([name.as_ptr()].as_mut_ptr(), 1);
+        sys::rd_kafka_DescribeTopics(native, topics, options, queue);
+        let event = sys::rd_kafka_queue_poll(queue, millis(wait));
+        sys::rd_kafka_TopicCollection_destroy(topics);
+        sys::rd_kafka_AdminOptions_destroy(options);
+        sys::rd_kafka_queue_destroy(queue);
+        event
+    };
+    let event = Event(NonNull::new(event).ok_or(RDKafkaErrorCode::OperationTimedOut)?);
+    event.topic_id()
+}
+
+/// The answer to a question to Kafka.
+struct Event(NonNull<sys::rd_kafka_event_t>);
+
+impl Event {
+    fn topic_id(&self) -> Result<Option<String>, RDKafkaErrorCode> {
+        // SAFETY: the event is alive.
+        match RDKafkaErrorCode::from(unsafe { sys::rd_kafka_event_error(self.0.as_ptr()) }) {
+            RDKafkaErrorCode::NoError => {}
+            code => return Err(code),
+        }
+        let mut count = 0;
+        // SAFETY: the event is alive, and what its parts point at lives as long; a result that it is not is null. The
+        // list holds `count` topics.
+        unsafe {
+            let result = sys::rd_kafka_event_DescribeTopics_result(self.0.as_ptr());
+            if result.is_null() {
+                return Ok(None);
+            }
+            let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+            if count == 0 {
+                return Ok(None);
+            }
+            let error = sys::rd_kafka_TopicDescription_error(*topics);
+            match RDKafkaErrorCode::from(sys::rd_kafka_error_code(error)) {
+                RDKafkaErrorCode::NoError => {}
+                RDKafkaErrorCode::UnknownTopicOrPartition => return Ok(None),
+                code => return Err(code),
+            }
+            let id = sys::rd_kafka_TopicDescription_topic_id(*topics);
+            // Brokers that know no ids say zero.
+            if sys::rd_kafka_Uuid_most_significant_bits(id) == 0
+                && sys::rd_kafka_Uuid_least_significant_bits(id) == 0
+            {
+                return Ok(None);
+            }
+            let text = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(id));
+            Ok(Some(text.to_string_lossy().into_owned()))
+        }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: it was taken from a queue and is destroyed once.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) }
+    }
+}

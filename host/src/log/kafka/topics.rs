@@ -10,6 +10,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::config::Settings;
 use super::context::{AdminContext, Context};
 use super::errors::{failed, of_topic};
+use super::native;
 use super::{ASK, CONNECT, Client, TopicConfig, serve};
 use crate::log::{Error, Topic, TopicPartition, TopicSpec, Topics};
 
@@ -59,13 +60,26 @@ impl KafkaTopics {
         metadata.map_err(|error| self.client.context().explain(error, action))
     }
 
+    /// `None` where there is no such topic.
+    fn partitions(&self, topic: &str) -> Result<Option<u32>, Error> {
+        let metadata = self.metadata(Some(topic))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(None);
+        };
+        match found.error().map(Code::from) {
+            Some(Code::UnknownTopicOrPartition) => Ok(None),
+            Some(code) => Err(of_topic(KafkaError::MetadataFetch(code), topic, "look at a topic")),
+            None => Ok(Some(found.partitions().len() as u32)),
+        }
+    }
+
     /// Names what is not there.
     pub(super) fn check(&self, of: &TopicPartition) -> Result<(), Error> {
         let topic = of.topic.clone();
-        match self.describe(&topic)? {
+        match self.partitions(&topic)? {
             None => Err(Error::UnknownTopic { topic }),
-            Some(Topic { partitions, .. }) if of.partition >= partitions => {
-                Err(Error::UnknownPartition { topic, partition: of.partition, count: partitions })
+            Some(count) if of.partition >= count => {
+                Err(Error::UnknownPartition { topic, partition: of.partition, count })
             }
             Some(_) => Ok(()),
         }
@@ -117,15 +131,10 @@ impl KafkaTopics {
 
 impl Topics for KafkaTopics {
     fn describe(&self, topic: &str) -> Result<Option<Topic>, Error> {
-        let metadata = self.metadata(Some(topic))?;
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-            return Ok(None);
-        };
-        match found.error().map(Code::from) {
-            Some(Code::UnknownTopicOrPartition) => Ok(None),
-            Some(code) => Err(of_topic(KafkaError::MetadataFetch(code), topic, "look at a topic")),
-            None => Ok(Some(Topic { name: topic.to_owned(), partitions: found.partitions().len() as u32 })),
-        }
+        let Some(partitions) = self.partitions(topic)? else { return Ok(None) };
+        let id = native::topic_id(&self.client, topic, ASK)
+            .map_err(|code| of_topic(KafkaError::MetadataFetch(code), topic, "look at a topic"))?;
+        Ok(Some(Topic { name: topic.to_owned(), partitions, id }))
     }
 
     fn list(&self) -> Result<Vec<Topic>, Error> {
@@ -133,7 +142,11 @@ impl Topics for KafkaTopics {
         let ours =
             metadata.topics().iter().filter(|topic| topic.error().is_none() && !is_internal(topic.name()));
         let mut topics: Vec<_> = ours
-            .map(|topic| Topic { name: topic.name().to_owned(), partitions: topic.partitions().len() as u32 })
+            .map(|topic| Topic {
+                name: topic.name().to_owned(),
+                partitions: topic.partitions().len() as u32,
+                id: None,
+            })
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
