@@ -54,6 +54,8 @@ const COMMIT_BYTES: usize = 16 << 20;
 const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How often an idle lane makes sure that it has nothing to do; found so twice in a row, it starts again.
 const STALL_CHECK_EVERY: Duration = Duration::from_secs(10);
+/// How often a lane looks whether its inputs are still the topics that they were.
+const TOPIC_CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often an idle lane has expired values removed, and how many it has looked at then.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_ROWS: usize = 10_000;
@@ -102,9 +104,7 @@ impl Trouble {
     /// The log failed while the lane tried to do `what`.
     fn log(what: &'static str) -> impl Fn(log::Error) -> Self {
         move |error| match error {
-            log::Error::UnknownTopic { .. }
-            | log::Error::UnknownPartition { .. }
-            | log::Error::Backend { retryable: false, .. } => Self::Fatal { what, why: described(&error) },
+            log::Error::Backend { retryable: false, .. } => Self::Fatal { what, why: described(&error) },
             _ => Self::Recover { what, why: described(&error) },
         }
     }
@@ -174,6 +174,9 @@ struct Session<'a> {
     limit: PollLimit,
     swept_at: Instant,
     stall_checked_at: Instant,
+    /// Which topic each input was when the session began, where the log tells.
+    topics: Vec<Option<String>>,
+    topics_checked_at: Instant,
 }
 
 impl Session<'_> {
@@ -199,6 +202,7 @@ impl Session<'_> {
             let due = self.open_since.is_some_and(|since| since.elapsed() >= interval);
             if polled.is_none() || due || self.is_full() {
                 self.commit()?;
+                self.check_topics()?;
                 self.wait_for_readers();
             }
         }
@@ -223,6 +227,7 @@ impl Session<'_> {
         self.promote()?;
         self.sweep()?;
         self.check_for_stall()?;
+        self.check_topics()?;
         let mut renew = false;
         for owned in &mut self.partitions {
             owned.relieve();
@@ -253,6 +258,22 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A topic that was deleted and made again under its name has other records behind the same offsets. Nothing is
+    /// open while this asks the log.
+    fn check_topics(&mut self) -> Result<(), Trouble> {
+        if self.topics_checked_at.elapsed() < TOPIC_CHECK_EVERY || self.topics.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        self.topics_checked_at = Instant::now();
+        match positions::topic_ids(self.spec) {
+            Ok(topics) if topics == self.topics => Ok(()),
+            Ok(_) => Err(Trouble::recover("read input", "a topic was deleted and made again")),
+            // The next poll or commit says so, if it matters.
+            Err(error) if error.is_retryable() => Ok(()),
+            Err(error) => Err(Trouble::log("look at the inputs")(error)),
+        }
     }
 
     /// Has the store remove values that expired long ago, a few at a time, while there is nothing else to do.

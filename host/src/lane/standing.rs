@@ -2,8 +2,9 @@
 //! `take.rs`'s.
 
 use invoker_core::commit::CommitId;
-use invoker_core::document::Delivery;
+use invoker_core::document::{Delivery, OnStateLoss};
 
+use super::LaneSpec;
 use crate::log::Committed;
 use crate::state::Applied;
 
@@ -60,7 +61,54 @@ fn same(committed: &[Option<Committed>], applied: &Applied) -> bool {
         .all(|(committed, next)| committed.as_ref().is_none_or(|committed| committed.offset == *next))
 }
 
-pub(super) fn lost_text(committed: &[Option<Committed>], applied: Option<&Applied>) -> String {
+/// The position to go on from, per input; `None` = where reading is to start. An error is why the partition must not
+/// run. Inputs in `remade` were deleted and made again, so their positions mean nothing any more.
+pub(super) fn resume(
+    spec: &LaneSpec,
+    committed: &[Option<Committed>],
+    applied: Option<&Applied>,
+    remade: &[usize],
+) -> Result<Vec<Option<u64>>, String> {
+    let policy = spec.entity.on_state_loss;
+    let entity = &spec.entity.id;
+    let topics: Vec<_> =
+        remade.iter().filter_map(|&input| Some(spec.entity.inputs.get(input)?.topic.as_str())).collect();
+    let offset = |(input, committed): (usize, &Option<Committed>)| {
+        committed.as_ref().filter(|_| !remade.contains(&input)).map(|committed| committed.offset)
+    };
+    let committed_offsets = || committed.iter().enumerate().map(offset).collect();
+    if !topics.is_empty() {
+        return match (spec.entity.delivery, policy) {
+            (Delivery::AtMostOnce, _) | (_, OnStateLoss::Accept) => {
+                tracing::warn!(
+                    entity,
+                    ?topics,
+                    "topics were deleted and made again: reading them from their start"
+                );
+                Ok(committed_offsets())
+            }
+            _ => Err(remade_text(&topics)),
+        };
+    }
+    match (standing(spec.entity.delivery, committed, applied), policy) {
+        (Standing::Lost, OnStateLoss::Fail) => Err(lost_text(committed, applied)),
+        (Standing::Lost, OnStateLoss::Rewind) => {
+            tracing::warn!(entity, "state lost: going back to where the state stands");
+            let next = applied.map(|applied| applied.next.as_slice()).unwrap_or_default();
+            Ok((0..committed.len()).map(|input| next.get(input).copied()).collect())
+        }
+        _ => Ok(committed_offsets()),
+    }
+}
+
+fn remade_text(topics: &[&str]) -> String {
+    format!(
+        "{topics:?} was deleted and made again, so the committed offsets belong to records that are gone; set \
+         onStateLoss to accept to read it from its start with the state as it is"
+    )
+}
+
+fn lost_text(committed: &[Option<Committed>], applied: Option<&Applied>) -> String {
     let log: Vec<_> = committed
         .iter()
         .map(|committed| {

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use invoker_core::commit::Token;
-use invoker_core::document::{InputDocument, OnStateLoss};
+use invoker_core::document::InputDocument;
 
 use super::assignment::Assignment;
+use super::call::transaction_timeout;
 use super::emit::Writer;
 use super::owned::{LogTail, Owned};
-use super::positions::{check_meta, positions};
-use super::standing::{Standing, committed_id, lost_text, standing};
+use super::positions::{Known, known, note, positions, topic_ids};
+use super::standing::{committed_id, resume};
 use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
@@ -26,19 +27,24 @@ use crate::state::{Answer, Applied, Scope, Take};
 impl<'a> Session<'a> {
     /// A new producer, and every partition of the assignment taken again with it.
     pub(super) fn start(spec: &'a LaneSpec, assignment: &'a mut Assignment) -> Result<Self, Trouble> {
-        let producer =
-            spec.log.producer(&spec.transactional_id).map_err(Trouble::log("start the producer"))?;
+        let producer = spec
+            .log
+            .producer_within(&spec.transactional_id, transaction_timeout(spec))
+            .map_err(Trouble::log("start the producer"))?;
         let source = spec.log.source().map_err(Trouble::log("start the source"))?;
         let writer = Writer::open(producer, spec)?;
         let limits = &spec.entity.limits;
         let most =
             spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);
         let partitions = assignment.wanted();
+        let topics = topic_ids(spec).map_err(Trouble::log("look at the inputs"))?;
         let mut session = Self {
             spec,
             assignment,
             source,
             writer,
+            topics,
+            topics_checked_at: Instant::now(),
             partitions: Vec::with_capacity(partitions.len()),
             slots: Vec::new(),
             batch: Default::default(),
@@ -98,29 +104,25 @@ impl<'a> Session<'a> {
         let committed = stable_positions(spec, self.source.as_ref(), partition)?;
         let (token, applied) = finish(spec, &scope, token, &committed)?;
         self.assignment.owned(partition, token);
-        if let Err(error) = check_meta(spec, &scope, token)? {
-            refuse(spec, partition, error);
-            return Ok(());
+        let (remade, unnoted) = match known(spec, &scope, &self.topics)? {
+            Known::Fit { remade, note } => (remade, note),
+            Known::Unfit(error) => {
+                refuse(spec, partition, error);
+                return Ok(());
+            }
+        };
+        let resumed = match resume(spec, &committed, applied.as_ref(), &remade) {
+            Ok(resumed) => resumed,
+            Err(error) => {
+                refuse(spec, partition, error);
+                return Ok(());
+            }
+        };
+        if let Some(meta) = unnoted {
+            note(spec, &scope, token, &meta)?;
         }
         let positions =
-            match (standing(spec.entity.delivery, &committed, applied.as_ref()), spec.entity.on_state_loss) {
-                (Standing::Lost, OnStateLoss::Fail) => {
-                    refuse(spec, partition, lost_text(&committed, applied.as_ref()));
-                    return Ok(());
-                }
-                (Standing::Lost, OnStateLoss::Rewind) => {
-                    tracing::warn!(
-                        entity = spec.entity.id,
-                        partition,
-                        "state lost: going back to where the state stands"
-                    );
-                    let next = applied.as_ref().map(|applied| applied.next.as_slice()).unwrap_or_default();
-                    positions(spec, self.source.as_ref(), partition, |input| next.get(input).copied())?
-                }
-                _ => positions(spec, self.source.as_ref(), partition, |input| {
-                    committed.get(input).and_then(Option::as_ref).map(|committed| committed.offset)
-                })?,
-            };
+            positions(spec, self.source.as_ref(), partition, |input| resumed.get(input).copied().flatten())?;
         let unsaved = committed.iter().any(Option::is_none);
         self.read(scope, token, positions, applied, unsaved)
     }

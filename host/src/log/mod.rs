@@ -220,6 +220,11 @@ pub trait Log: Send + Sync {
     fn source(&self) -> Result<Box<dyn Source>, Error>;
     /// A transactional producer; fences every earlier one of this id.
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, Error>;
+    /// The same, where a transaction that stays open for longer may be aborted by the log: what a dead producer left
+    /// open blocks readers for so long.
+    fn producer_within(&self, transactional_id: &str, _open: Duration) -> Result<Box<dyn Producer>, Error> {
+        self.producer(transactional_id)
+    }
     /// Fences these ids without producing: when it returns, none of their transactions is open and none can commit.
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error>;
     /// Says that a group will read a topic from its beginning, where a log drops what nobody waits for.

@@ -182,6 +182,9 @@ pub struct Meta {
     pub partitioner: String,
     /// Per state: the version its values were last written with.
     pub versions: std::collections::BTreeMap<String, u32>,
+    /// Per input topic, where the log tells: which topic of that name the positions belong to.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub topics: std::collections::BTreeMap<String, String>,
 }
 
 /// How far a sweep came.

@@ -12,5 +12,6 @@ mod owners;
 mod pipeline;
 mod records;
 mod redis;
+mod tail;
 mod truth;
 mod wait;

@@ -5,8 +5,8 @@ use invoker_tests::servers;
 use crate::feed::{Feed, write_all};
 use crate::host::Host;
 use crate::pipeline::Pipeline;
-use crate::truth::{Truth, read};
-use crate::wait::wait;
+use crate::tail::Tail;
+use crate::truth::Truth;
 
 fn pipeline(name: &str, partitions: u32) -> Pipeline {
     Pipeline::new(name, &servers::kafka().unwrap(), &servers::redis().unwrap(), partitions)
@@ -14,16 +14,6 @@ fn pipeline(name: &str, partitions: u32) -> Pipeline {
 
 fn feed(pipeline: &Pipeline) -> Feed {
     Feed::start(&pipeline.kafka, &pipeline.topic("in"), 4_000, |number| format!("v{number}"))
-}
-
-/// Waits until the output has grown by this much.
-fn more_output(pipeline: &Pipeline, more: usize) {
-    let count = || read(&pipeline.kafka, &pipeline.topic("out")).len();
-    let before = count();
-    wait("more output", || {
-        let now = count();
-        (now < before + more).then(|| format!("{now} records after {before}"))
-    });
 }
 
 fn finish(pipeline: &Pipeline, feed: Feed, hosts: &mut [&mut Host]) {
@@ -37,19 +27,19 @@ fn finish(pipeline: &Pipeline, feed: Feed, hosts: &mut [&mut Host]) {
 #[test]
 fn two_hosts_that_want_the_same_partitions_agree_on_one_owner() {
     let pipeline = pipeline("two", 3);
-    let feed = feed(&pipeline);
+    let (feed, output) = (feed(&pipeline), Tail::of(&pipeline, "out"));
     let everything = pipeline.document(&pipeline.all());
     let (mut one, mut other) = (pipeline.host(), pipeline.host());
     for host in [&mut one, &mut other] {
         host.configure(&everything);
         host.start();
     }
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     // From one to the other, and back, without a word to who had it.
     for _ in 0..3 {
         for host in [&mut one, &mut other] {
             host.reconfigure(&everything);
-            more_output(&pipeline, 1_000);
+            output.grows_by(1_000);
         }
     }
     assert!(one.log().contains("another host has taken the partition"), "{}", one.log());
@@ -59,15 +49,15 @@ fn two_hosts_that_want_the_same_partitions_agree_on_one_owner() {
 #[test]
 fn a_frozen_host_whose_partitions_moved_commits_nothing_when_it_wakes() {
     let pipeline = pipeline("frozen", 3);
-    let feed = feed(&pipeline);
+    let (feed, output) = (feed(&pipeline), Tail::of(&pipeline, "out"));
     let mut sleeper = pipeline.start();
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     sleeper.freeze();
     let mut taker = pipeline.start();
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     sleeper.thaw();
     sleeper.says("another host has taken the partition");
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     finish(&pipeline, feed, &mut [&mut sleeper, &mut taker]);
 }
 
@@ -75,15 +65,15 @@ fn a_frozen_host_whose_partitions_moved_commits_nothing_when_it_wakes() {
 fn a_lane_that_loses_one_partition_goes_on_with_the_others() {
     let mut pipeline = pipeline("stolen", 3);
     pipeline.more = "  lanes: 1\n".to_owned();
-    let feed = feed(&pipeline);
+    let (feed, output) = (feed(&pipeline), Tail::of(&pipeline, "out"));
     let mut loser = pipeline.start();
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     let mut thief = pipeline.host();
     thief.configure(&pipeline.document(&[1]));
     thief.start();
     loser.says("another host has taken the partition entity=\"second\" partition=1");
     loser.says("another host has taken the partition entity=\"first\" partition=1");
-    more_output(&pipeline, 2_000);
+    output.grows_by(2_000);
     assert!(!loser.log().contains("partition=0"), "{}", loser.log());
     finish(&pipeline, feed, &mut [&mut loser, &mut thief]);
 }
@@ -91,7 +81,7 @@ fn a_lane_that_loses_one_partition_goes_on_with_the_others() {
 #[test]
 fn partitions_move_between_live_hosts_under_load() {
     let pipeline = pipeline("moved", 6);
-    let feed = feed(&pipeline);
+    let (feed, output) = (feed(&pipeline), Tail::of(&pipeline, "out"));
     let (mut one, mut other) = (pipeline.host(), pipeline.host());
     one.configure(&pipeline.document(&pipeline.all()));
     other.configure(&pipeline.document(&[]));
@@ -112,7 +102,7 @@ fn partitions_move_between_live_hosts_under_load() {
             other.reconfigure(&second);
             one.reconfigure(&first);
         }
-        more_output(&pipeline, 1_000);
+        output.grows_by(1_000);
     }
     finish(&pipeline, feed, &mut [&mut one, &mut other]);
 }

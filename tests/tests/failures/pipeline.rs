@@ -45,8 +45,7 @@ impl Pipeline {
 
     pub(crate) fn make_topic(&self, topic: &str) {
         let options = KafkaOptions { bootstrap_servers: self.kafka.clone(), ..KafkaOptions::default() };
-        let spec =
-            TopicSpec { name: self.topic(topic), partitions: self.partitions, ..TopicSpec::default() };
+        let spec = TopicSpec { name: self.topic(topic), partitions: self.partitions, ..TopicSpec::default() };
         KafkaLog::connect(options).unwrap().topics().create(&spec).unwrap();
     }
 

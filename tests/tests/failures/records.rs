@@ -21,7 +21,7 @@ fn entries(numbers: std::ops::Range<u64>, value: impl Fn(u64) -> String) -> Stri
 #[test]
 fn one_record_in_a_million_panics() {
     let pipeline = pipeline("million", 4);
-    let value = |number| if number == 654_321 { "panic 654321".to_owned() } else { number.to_string() };
+    let value = |number: u64| if number == 654_321 { "panic 654321".to_owned() } else { number.to_string() };
     write_all(&pipeline.kafka, &pipeline.topic("in"), &entries(0..1_000_000, value));
     let mut host = pipeline.start();
     let truth = Truth::of(&pipeline);
@@ -63,8 +63,7 @@ fn each_way_to_go_wrong_costs_one_record() {
     truth.wait(&pipeline);
     host.end();
     truth.check(&pipeline);
-    let letters =
-        kcat(&pipeline.kafka, &pipeline.topic("first.dead-letter"), "%s invoker-end=%h\\n");
+    let letters = kcat(&pipeline.kafka, &pipeline.topic("first.dead-letter"), "%s invoker-end=%h\\n");
     let letter = |of: &str| letters.lines().find(|line| line.starts_with(of)).unwrap().to_owned();
     for (of, texts) in [
         ("spin", ["error-kind=trap", "deadline"]),
@@ -82,7 +81,7 @@ fn each_way_to_go_wrong_costs_one_record() {
 fn on_failure_stop_stops_one_partition_in_front_of_the_record() {
     let mut pipeline = pipeline("stops", 3);
     pipeline.more = "  lanes: 2\n  onFailure: stop\n".to_owned();
-    let value = |number| if number == 2_000 { "reject this".to_owned() } else { number.to_string() };
+    let value = |number: u64| if number == 2_000 { "reject this".to_owned() } else { number.to_string() };
     write_all(&pipeline.kafka, &pipeline.topic("in"), &entries(0..6_000, value));
     let mut host = pipeline.start();
     let truth = Truth::of(&pipeline);
@@ -118,7 +117,8 @@ fn a_topic_that_is_missing_is_named_at_the_start() {
 fn an_input_that_is_idle_holds_nobody_up() {
     let pipeline = pipeline("idle", 3);
     pipeline.make_topic("idle");
-    let both = format!("inputs: [{{ topic: {} }}, {{ topic: {} }}]", pipeline.topic("idle"), pipeline.topic("in"));
+    let both =
+        format!("inputs: [{{ topic: {} }}, {{ topic: {} }}]", pipeline.topic("idle"), pipeline.topic("in"));
     let one = format!("inputs: [{{ topic: {} }}]", pipeline.topic("in"));
     let document = pipeline.document(&pipeline.all()).replace(&one, &both);
     let mut host = pipeline.host();
@@ -194,8 +194,12 @@ fn start_over(pipeline: &mut Pipeline, host: &mut crate::host::Host) {
         (found != 9_000).then(|| format!("{found} of 9000"))
     });
     host.end();
-    let counted: u64 =
-        pipeline.all().into_iter().flat_map(|partition| state(pipeline, FIRST, partition)).map(|(_, count)| count).sum();
+    let counted: u64 = pipeline
+        .all()
+        .into_iter()
+        .flat_map(|partition| state(pipeline, FIRST, partition))
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(counted, 9_000);
 }
 

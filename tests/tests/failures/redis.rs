@@ -137,7 +137,10 @@ fn rewound(pipeline: &Pipeline, host: &mut Host) {
         let wanted = &truth.mid[&partition];
         let mut seen = std::collections::BTreeSet::new();
         let first: Vec<&Entry> = entries.iter().filter(|entry| seen.insert(*entry)).collect();
-        assert!(first.into_iter().eq(wanted), "mid, partition {partition}: not in order once repeats are left out");
+        assert!(
+            first.into_iter().eq(wanted),
+            "mid, partition {partition}: not in order once repeats are left out"
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::pipeline::{ENTITIES, FIRST, Pipeline, SECOND};
-use crate::wait::wait;
+use crate::tail::Tail;
 
 /// A record as `kcat` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,15 +54,10 @@ impl Truth {
         self.counts.get(&partition).cloned().unwrap_or_default()
     }
 
-    /// Waits until as many records are in `out` as must be, not more.
+    /// Waits until as many records are in `out` as must be; what is too much, a check finds.
     #[track_caller]
     pub(crate) fn wait(&self, pipeline: &Pipeline) {
-        let wanted = total(&self.out);
-        wait("the output", || {
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            let found = read(&pipeline.kafka, &pipeline.topic("out")).len();
-            (found != wanted).then(|| format!("{found} of {wanted} records are there"))
-        });
+        Tail::of(pipeline, "out").reaches(total(&self.out));
     }
 
     /// Everything is as it must be: both topics, both states, the dead letters. The hosts have ended.
@@ -142,7 +137,8 @@ pub(crate) fn dead_letters(pipeline: &Pipeline, entity: &str) -> BTreeMap<u32, V
     for line in kcat(&pipeline.kafka, &topic, "%h\\t%p\\t%k\\t%s\\n").lines() {
         let [headers, _, key, value] = fields(line);
         let header = |name: &str| {
-            let of = |header: &&str| header.starts_with(name) && header.get(name.len()..=name.len()) == Some("=");
+            let of =
+                |header: &&str| header.starts_with(name) && header.get(name.len()..=name.len()) == Some("=");
             headers.split(',').find(of).map(|header| header.split_at(name.len() + 1).1).unwrap_or_default()
         };
         assert_eq!(header("invoker-entity"), entity, "{headers}");

@@ -33,8 +33,7 @@ fn state_is_readable_with_redis_cli() {
     assert_eq!((control("applied"), control("next")), ("1.0000000000000001.2".into(), "2".into()));
     assert_eq!((control("tids"), control("cand")), ("[\"t\"]".into(), "t".into()));
     assert_eq!(cli(&server, &["exists", &key("pending")]), "0", "nothing waits");
-    let meta =
-        Meta { format: 1, partition_count: 6, partitioner: "murmur2".into(), versions: BTreeMap::new() };
+    let meta = Meta { format: 1, partition_count: 6, partitioner: "murmur2".into(), ..Meta::default() };
     assert_eq!(store.set_meta(&scope, owner.token, &meta).unwrap(), Answer::Ok);
     let text = cli(&server, &["get", &key("meta")]);
     assert_eq!(text, "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{}}");

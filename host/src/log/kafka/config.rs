@@ -197,6 +197,10 @@ impl Settings {
         self.transaction_timeout
     }
 
+    pub(super) fn set_transaction_timeout(&mut self, timeout: Duration) {
+        self.transaction_timeout = timeout;
+    }
+
     /// How long one who takes over waits for what others have open.
     pub(super) fn patience(&self) -> Duration {
         self.transaction_timeout + super::ASK

@@ -152,6 +152,12 @@ impl Log for KafkaLog {
         Ok(Box::new(KafkaProducer::start(transactional_id, self.groups.clone())?))
     }
 
+    fn producer_within(&self, transactional_id: &str, open: Duration) -> Result<Box<dyn Producer>, Error> {
+        let mut groups = self.groups.clone();
+        groups.settings.set_transaction_timeout(open);
+        Ok(Box::new(KafkaProducer::start(transactional_id, groups)?))
+    }
+
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error> {
         let one = |id: &String| {
             let client = self.settings.transactional(id, self.settings.batch())?;

@@ -168,7 +168,9 @@ pub fn meta_comes_back(open: Open<'_>) {
     let owner = Owner::fresh(&*store, &scope);
     assert_eq!(store.meta(&scope).unwrap(), None);
     let versions = [("v".to_owned(), 3), ("ü:".to_owned(), 1)].into_iter().collect();
-    let mut meta = Meta { format: 1, partition_count: 6, partitioner: "murmur2".to_owned(), versions };
+    let topics = [("t".to_owned(), "lZ0dHxUeSnmRkw4tJ5kAmg".to_owned())].into_iter().collect();
+    let mut meta =
+        Meta { format: 1, partition_count: 6, partitioner: "murmur2".to_owned(), versions, topics };
     assert_eq!(store.set_meta(&scope, owner.token, &meta).unwrap(), Answer::Ok);
     assert_eq!(store.meta(&scope).unwrap().as_ref(), Some(&meta));
     Owner::take(&*store, &scope, "b");
