@@ -134,7 +134,8 @@ pub(crate) fn by_partition(kafka: &str, topic: &str) -> Partitions {
 pub(crate) fn dead_letters(pipeline: &Pipeline, entity: &str) -> BTreeMap<u32, Vec<(u64, Entry)>> {
     let mut all: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     let topic = pipeline.topic(&format!("{entity}.dead-letter"));
-    for line in kcat(&pipeline.kafka, &topic, "%h\\t%p\\t%k\\t%s\\n").lines() {
+    // A header may have several lines.
+    for line in kcat(&pipeline.kafka, &topic, "%h\\t%p\\t%k\\t%s\\x1e").split_terminator('\x1e') {
         let [headers, _, key, value] = fields(line);
         let header = |name: &str| {
             let of =
