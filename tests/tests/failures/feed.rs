@@ -1,11 +1,13 @@
-//! A steady stream of input, written by `kcat`.
+//! A steady stream of input.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
 
 /// Lines are handed over this often.
 const PACE: Duration = Duration::from_millis(10);
@@ -70,26 +72,29 @@ pub(crate) fn write_all(kafka: &str, topic: &str, records: &str) {
     });
 }
 
-/// Runs `kcat` and hands over what `more` appends, until that says that it was the last. The partition of a key is
-/// found by librdkafka, as a Java client would.
+/// Writes what `more` appends, until that says that it was the last, and waits until Kafka has it, however long it is
+/// away. The partition of a key is found by librdkafka, as a Java client would.
 fn write(kafka: &str, topic: &str, mut more: impl FnMut(&mut String) -> bool) {
-    let mut kcat = Command::new("kcat")
-        .args(["-P", "-b", kafka, "-t", topic, "-K", ":", "-q"])
-        .args(["-X", "topic.partitioner=murmur2_random", "-X", "enable.idempotence=true"])
-        .args(["-X", "linger.ms=5", "-X", "message.timeout.ms=300000"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = kcat.stdin.take().unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", kafka).set("partitioner", "murmur2_random");
+    config.set("enable.idempotence", "true").set("linger.ms", "5").set("message.timeout.ms", "300000");
+    let producer: BaseProducer = config.create().unwrap();
     let mut text = String::new();
     loop {
         text.clear();
         let goes_on = more(&mut text);
-        input.write_all(text.as_bytes()).unwrap();
+        for line in text.lines() {
+            let (key, value) = line.split_once(':').unwrap();
+            let mut record = BaseRecord::to(topic).key(key).payload(value);
+            while let Err((error, again)) = producer.send(record) {
+                assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+                producer.poll(PACE);
+                record = again;
+            }
+        }
+        producer.poll(Duration::ZERO);
         if !goes_on {
-            break;
+            return producer.flush(Duration::from_secs(120)).unwrap();
         }
     }
-    drop(input);
-    assert!(kcat.wait().unwrap().success(), "kcat could not write to {topic}");
 }
