@@ -21,3 +21,13 @@ pub fn transactional_id(
 pub fn dead_letter_topic(deployment: &str, entity: &str) -> String {
     format!("{deployment}.{entity}.dead-letter")
 }
+
+/// Consumer group whose positions say which dead letters of a topic were sent back.
+pub fn replayed_group(prefix: &str, topic: &str) -> String {
+    format!("{prefix}-dlq.{topic}.replayed")
+}
+
+/// Transactional id of who sends dead letters of a topic back: one at a time.
+pub fn replayer_id(prefix: &str, topic: &str) -> String {
+    format!("{prefix}-dlq.{topic}.replay")
+}

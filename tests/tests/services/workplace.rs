@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use invoker_tests::built;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longest that anything may take that is waited for.
@@ -21,6 +22,7 @@ pub(crate) struct Workplace {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
+    pub(crate) out: String,
     pub(crate) err: String,
 }
 
@@ -81,12 +83,27 @@ impl Workplace {
     }
 
     pub(crate) fn invoker(&self, words: &[&str]) -> Ended {
-        let Output { status, stderr, .. } = self.command(words).output().unwrap();
-        Ended { code: status.code().unwrap_or(-1), err: String::from_utf8_lossy(&stderr).into_owned() }
+        ended(&self.command(words).output().unwrap())
     }
 }
 
+pub(crate) fn ended(Output { status, stdout, stderr }: &Output) -> Ended {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ended { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+}
+
 impl Ended {
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self
+    }
+
+    /// The objects that were printed.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     #[track_caller]
     pub(crate) fn failed(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, code, "{}", self.err);
