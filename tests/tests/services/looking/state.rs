@@ -154,11 +154,18 @@ fn who_looks_needs_no_right_to_write_and_no_good_server() {
     let redis = servers::Redis::start(&options).unwrap();
     let place = Workplace::new("reader");
     fill(&connect(&redis.url()), &place.name);
-    redis.cli(&["config", "set", "maxmemory-policy", "allkeys-lru"]).unwrap();
-    redis.cli(&["config", "set", "maxmemory", "1"]).unwrap_or_default();
+    let set = |name: &str, value: &str| redis.cli(&["config", "set", name, value]).unwrap();
     let url = format!("redis://reader:pw@127.0.0.1:{}", redis.port());
-    let words = ["state", "export", "keep", "--redis", &url];
-    assert_eq!(place.invoker(&words).succeeded().out.lines().count(), EXPORTED.lines().count());
+    let exported = || {
+        let words = ["state", "export", "keep", "--redis", &url];
+        place.invoker(&words).succeeded().out.lines().count()
+    };
+    set("maxmemory", "1");
+    redis.cli(&["set", "more", "1"]).unwrap_err();
+    assert_eq!(exported(), EXPORTED.lines().count(), "a server that is full");
+    set("maxmemory", "0");
+    set("maxmemory-policy", "allkeys-lru");
+    assert_eq!(exported(), EXPORTED.lines().count(), "a server that evicts");
     let get = ["state", "get", "keep", "total", "the", "--redis", &url];
     assert_eq!(place.invoker(&get).succeeded().out, "0  the  2\n");
     let get = ["state", "get", "keep", "log", "k", "--redis", &url];
