@@ -23,6 +23,8 @@ use crate::services::{kafka_at, prefix_of, redis_at};
 /// A log to look into.
 pub(crate) struct Records {
     pub(crate) log: Arc<dyn Log>,
+    /// The log is one that others can reach.
+    pub(crate) is_service: bool,
     /// What all names in services begin with.
     pub(crate) prefix: String,
     /// Those of the topology that was given.
@@ -59,7 +61,7 @@ pub(crate) fn records(args: &LogArgs, prefix: Option<&str>) -> Result<Records, E
             (Services { kafka, secrets, looks: true, ..Services::default() }, Database::memory())
         }
     };
-    let log = services.log(&database)?;
+    let (log, is_service) = (services.log(&database)?, services.kafka.is_some());
     let mut dead_letters: BTreeSet<String> = deployments::load(&database)?
         .into_iter()
         .flat_map(|deployment| deployment.document.entities)
@@ -70,7 +72,7 @@ pub(crate) fn records(args: &LogArgs, prefix: Option<&str>) -> Result<Records, E
         let named = plan::topics_of(&resource).into_iter().map(str::to_owned);
         named.chain(dead_letters.iter().cloned()).collect()
     });
-    Ok(Records { log, prefix, topics, dead_letters })
+    Ok(Records { log, is_service, prefix, topics, dead_letters })
 }
 
 /// Opens the state that is asked for.

@@ -175,6 +175,11 @@ impl Plan {
         })
     }
 
+    /// What the names begin with that a run keeps its files' positions under.
+    pub(crate) fn names(&self) -> String {
+        names::of_run(&self.document.prefix, &self.document.deployment)
+    }
+
     /// What the user should know of the topology.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes

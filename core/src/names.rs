@@ -22,6 +22,11 @@ pub fn dead_letter_topic(deployment: &str, entity: &str) -> String {
     format!("{deployment}.{entity}.dead-letter")
 }
 
+/// What the names begin with that a run keeps its files' positions under.
+pub fn of_run(prefix: &str, deployment: &str) -> String {
+    format!("{prefix}-run.{deployment}")
+}
+
 /// Consumer group whose positions say which dead letters of a topic were sent back.
 pub fn replayed_group(prefix: &str, topic: &str) -> String {
     format!("{prefix}-dlq.{topic}.replayed")

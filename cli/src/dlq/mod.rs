@@ -175,6 +175,7 @@ struct Sender {
     producer: Box<dyn Producer>,
     /// Beside that of who finds letters, which reads a partition meanwhile.
     reader: Reader,
+    is_service: bool,
     prefix: String,
     group: String,
     sent: usize,
@@ -192,7 +193,8 @@ impl Sender {
         let producer = log.producer(&id).map_err(|error| log_failed("cannot send dead letters", &error))?;
         let (prefix, group) = (records.prefix.clone(), names::replayed_group(&records.prefix, topic));
         let (reader, open) = (Reader::of(log)?, BTreeMap::new());
-        Ok(Self { producer, reader, prefix, group, sent: 0, open, begun: false, unsent: 0 })
+        let is_service = records.is_service;
+        Ok(Self { producer, reader, is_service, prefix, group, sent: 0, open, begun: false, unsent: 0 })
     }
 
     fn send(&mut self, letter: &Letter) -> Result<(), Error> {
@@ -250,7 +252,8 @@ impl Sender {
             }
             other => {
                 let what = format!("cannot send dead letters back ({} were sent before)", self.sent);
-                Err(not_committed(what, other))
+                let error = not_committed(what, other);
+                Err(if self.is_service { Error { exit: Exit::Service, ..error } } else { error })
             }
         }
     }

@@ -45,7 +45,13 @@ fn args() -> DlqArgs {
 
 fn records(data: &Data) -> Records {
     let log = std::sync::Arc::clone(&data.log);
-    Records { log, prefix: "invoker".to_owned(), topics: None, dead_letters: Default::default() }
+    Records {
+        log,
+        is_service: false,
+        prefix: "invoker".to_owned(),
+        topics: None,
+        dead_letters: Default::default(),
+    }
 }
 
 fn replay_all(data: &Data, args: &DlqArgs) {

@@ -42,6 +42,14 @@ impl<'a> Host<'a> {
     }
 }
 
+impl Host<'_> {
+    /// That it ends by itself; returns what a shell sees.
+    pub(crate) fn ends(mut self) -> i32 {
+        wait("the host to end", || self.process.try_wait().unwrap().is_some());
+        self.process.wait().unwrap().code().unwrap()
+    }
+}
+
 impl Drop for Host<'_> {
     fn drop(&mut self) {
         drop(self.process.kill());

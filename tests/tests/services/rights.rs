@@ -3,7 +3,7 @@
 use invoker_tests::servers::{self, GUEST, Kafka, KafkaOptions};
 
 use crate::hosting::{Host, at_redis, document};
-use crate::workplace::{Ended, Workplace, consume, counted, last_counts, wait};
+use crate::workplace::{Ended, Workplace, wait};
 
 const SERVICE: i32 = 10;
 const STOPPED: i32 = 7;
@@ -12,8 +12,6 @@ const STOPPED: i32 = 7;
 struct Guest {
     place: Workplace,
     server: Kafka,
-    kafka: String,
-    redis: String,
 }
 
 impl Guest {
@@ -37,7 +35,7 @@ impl Guest {
             server.tool("org.apache.kafka.tools.TopicCommand", &words).unwrap();
         }
         place.write("in.txt", "a b a\n");
-        Self { place, server, kafka, redis }
+        Self { place, server }
     }
 
     /// Operations on everything of a kind: `--topic`, `--group`, `--transactional-id`.
@@ -85,10 +83,17 @@ fn each_right_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_host_without_a_right_says_so_and_which() {
+fn a_host_without_a_right_says_which() {
     let guest = Guest::new("host");
+    let host = Host::start(&guest.place);
+    let log = || std::fs::read_to_string(guest.place.path("host.log")).unwrap();
+    assert_eq!(host.ends(), SERVICE, "{}", log());
+    assert!(log().contains("uthorization failed") && log().contains("Describe"), "{}", log());
+    guest.grant(&["Describe", "Write"], "--topic");
+    guest.grant(&["Describe", "Write"], "--transactional-id");
+    guest.grant(&["Describe", "Read"], "--group");
     let mut host = Host::start(&guest.place);
-    host.says("uthorization failed");
-    assert_eq!(host.end(), SERVICE);
-    let _ = (&guest.kafka, &guest.redis, consume, counted, last_counts);
+    host.says("lane stopped");
+    host.says("Read and Describe on inputs");
+    assert_eq!(host.end(), 0);
 }
