@@ -224,7 +224,7 @@ fn stopped(snapshot: &Snapshot, kept: bool) -> Option<Error> {
         n => format!("{} stopped, partition {partition} of entity {entity:?} first", counted(n, "partition")),
     };
     let help = if kept {
-        "mend the function or the record's source and run again: it goes on in front of that record"
+        "mend the cause and run again: it goes on where it stopped"
     } else {
         "mend the function, or choose onFailure: dead-letter or skip; with --data a run can go on where it stopped"
     };

@@ -139,7 +139,7 @@ fn places_that_exclude_each_other_are_refused() {
         .failed(2, &["'--data <DIR>' cannot be used with '--redis <URL>'"]);
     folder
         .invoker(&["tail", "x", "--data", "data", "--follow"])
-        .failed(2, &["'--follow' cannot be used with '--data <DIR>'"]);
+        .failed(2, &["'--data <DIR>' cannot be used with '--follow'"]);
     folder.invoker(&["topics", "--kafka", "h"]).failed(2, &["invalid value 'h'", "it is host:port"]);
     folder.invoker(&["topics", "--data", "data", "--secrets", "s"]).failed(2, &["--topology"]);
 }

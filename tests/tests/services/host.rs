@@ -1,23 +1,9 @@
 //! A host of a configuration folder: waits for its services, follows its document, ends in order.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use invoker_tests::servers::{self, Kafka, KafkaOptions};
 
 use crate::hosting::{Host, at_kafka, at_redis, document};
-use crate::workplace::{Workplace, consume, counted, last_counts, wait};
-
-fn produce(kafka: &Kafka, topic: &str, partition: u32, text: &str) {
-    let partition = partition.to_string();
-    let mut kcat = Command::new("kcat")
-        .args(["-P", "-b", &kafka.address(), "-t", topic, "-p", &partition, "-X", "acks=all"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kcat.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(kcat.wait().unwrap().success());
-}
+use crate::workplace::{Workplace, consume, counted, last_counts, produce, wait};
 
 #[test]
 fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
@@ -42,7 +28,7 @@ fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
 
     let lines = ["a b c a\n".repeat(100), "b c\n".repeat(100), "c d\n".repeat(100)];
     for (partition, lines) in lines.iter().enumerate() {
-        produce(&kafka, &place.topic("lines"), partition as u32, lines);
+        produce(&kafka.address(), &place.topic("lines"), partition as u32, lines);
     }
     let counts = || consume(&kafka.address(), &place.topic("counts"));
     let expected = counted(&lines[..2].concat());
@@ -82,7 +68,7 @@ fn a_host_moves_over_to_another_redis_only_when_it_answers() {
     host.says("running deployment=");
     write(2, "redis://127.0.0.1:1");
     host.says("waiting: cannot use Redis at \"redis://127.0.0.1:1\"");
-    produce(&kafka, &place.topic("lines"), 0, "a b a\n");
+    produce(&kafka.address(), &place.topic("lines"), 0, "a b a\n");
     let counts = || last_counts(&consume(&kafka.address(), &place.topic("counts")));
     wait("what runs to go on", || counts() == counted("a b a"));
     let other = servers::Redis::start(&servers::RedisOptions::default()).unwrap();

@@ -3,7 +3,7 @@
 use invoker_tests::servers::{self, GUEST, Kafka, KafkaOptions};
 
 use crate::hosting::{Host, at_redis, document};
-use crate::workplace::{Ended, Workplace, wait};
+use crate::workplace::{Ended, Workplace, consume, counted, last_counts, produce, wait};
 
 const SERVICE: i32 = 10;
 const STOPPED: i32 = 7;
@@ -75,15 +75,18 @@ fn each_right_that_is_missing_is_named() {
     guest.grant(&["Describe", "Write"], "--transactional-id");
     guest.complains(SERVICE, &["uthorization failed", "Read and Describe on groups"]);
     guest.grant(&["Describe", "Read"], "--group");
-    guest.complains(SERVICE, &["uthorization failed", "Write and Describe on outputs"]);
-    guest.grant(&["Write"], "--topic");
-    guest.complains(STOPPED, &["uthorization failed", "Read and Describe on inputs"]);
+    guest.complains(STOPPED, &["read failed: topic", "uthorization failed", "Read and Describe on inputs"]);
     guest.grant(&["Read"], "--topic");
+    guest.complains(
+        SERVICE,
+        &["cannot write to topic", "uthorization failed", "Write and Describe on outputs"],
+    );
+    guest.grant(&["Write"], "--topic");
     wait("the last right to be known", || guest.run().code == 0);
 }
 
 #[test]
-fn a_host_without_a_right_says_which() {
+fn a_host_without_a_right_says_which_and_goes_on_when_it_is_granted() {
     let guest = Guest::new("host");
     let host = Host::start(&guest.place);
     let log = || std::fs::read_to_string(guest.place.path("host.log")).unwrap();
@@ -95,5 +98,11 @@ fn a_host_without_a_right_says_which() {
     let mut host = Host::start(&guest.place);
     host.says("lane stopped");
     host.says("Read and Describe on inputs");
+    guest.grant(&["Read"], "--topic");
+    host.says("lanes that had stopped are started again");
+    let plain = guest.server.plain_address();
+    produce(&plain, &guest.place.topic("lines"), 1, "a b a\n");
+    let counts = || last_counts(&consume(&plain, &guest.place.topic("counts")));
+    wait("the lanes to do their work", || counts() == counted("a b a"));
     assert_eq!(host.end(), 0);
 }

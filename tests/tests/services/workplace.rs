@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -138,6 +139,18 @@ pub(crate) fn consume(kafka: &str, topic: &str) -> String {
     let words = ["-C", "-b", kafka, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k %s\\n"];
     let output = Command::new("kcat").args(words).args(["-X", "isolation.level=read_committed"]).output();
     String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// Writes lines to a partition.
+pub(crate) fn produce(kafka: &str, topic: &str, partition: u32, lines: &str) {
+    let partition = partition.to_string();
+    let mut kcat = Command::new("kcat")
+        .args(["-P", "-b", kafka, "-t", topic, "-p", &partition, "-X", "acks=all"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    kcat.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(kcat.wait().unwrap().success());
 }
 
 pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {

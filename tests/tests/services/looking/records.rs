@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use invoker_tests::servers::{self, Kafka, KafkaOptions, Redis, RedisOptions};
 
 use super::texts;
-use crate::workplace::{Workplace, counted, wait};
+use crate::workplace::{Workplace, counted, produce, wait};
 
 const TEXT: &str = "the cat sat\non the mat\nthe dog\n";
 
@@ -112,16 +111,6 @@ impl Drop for Running {
     }
 }
 
-fn produce(kafka: &str, topic: &str, lines: &str) {
-    let mut kcat = Command::new("kcat")
-        .args(["-P", "-b", kafka, "-t", topic, "-p", "1"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kcat.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    assert!(kcat.wait().unwrap().success());
-}
-
 #[test]
 fn a_topic_is_followed() {
     let (kafka, redis) = (servers::kafka().unwrap(), servers::redis().unwrap());
@@ -132,7 +121,7 @@ fn a_topic_is_followed() {
     let words = ["tail", topic, "--kafka", &kafka, "--follow"];
     let mut tail = Running::start(&place, &words);
     tail.shows(&["first"]);
-    produce(&kafka, topic, "second\nthird\n");
+    produce(&kafka, topic, 1, "second\nthird\n");
     tail.shows(&["first", "second", "third"]);
     let id = tail.process.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
