@@ -56,8 +56,8 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         Verb::Run(args) => return run::run(&args, format, environment, screen),
         Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
-        Verb::Topics(args) => topics::list(&looking::records(&args.log, None)?, out)?,
-        Verb::Tail(args) => tail::tail(&*looking::records(&args.log, None)?.log, &args, out)?,
+        Verb::Topics(args) => topics::list(&looking::records(&args.log)?, out)?,
+        Verb::Tail(args) => tail::tail(&*looking::records(&args.log)?.log, &args, out)?,
         Verb::State(verb) => {
             let keyed = looking::state(verb.at())?;
             match &verb {
@@ -68,7 +68,7 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         }
         Verb::Dlq(verb) => {
             let args = verb.args();
-            let records = looking::records(&args.log, args.service_prefix.as_deref())?;
+            let records = looking::records(&args.log)?;
             match &verb {
                 DlqVerb::List(_) => dlq::list(&records, args, out)?,
                 DlqVerb::Show(_) => dlq::show(&records, args, out)?,

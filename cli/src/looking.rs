@@ -25,8 +25,6 @@ pub(crate) struct Records {
     pub(crate) log: Arc<dyn Log>,
     /// The log is one that others can reach.
     pub(crate) is_service: bool,
-    /// What all names in services begin with.
-    pub(crate) prefix: String,
     /// Those of the topology that was given.
     pub(crate) topics: Option<BTreeSet<String>>,
     /// Topics that are known to hold dead letters, whatever their names.
@@ -41,9 +39,8 @@ pub(crate) struct Keyed {
 }
 
 /// Opens the log that is asked for.
-pub(crate) fn records(args: &LogArgs, prefix: Option<&str>) -> Result<Records, Error> {
+pub(crate) fn records(args: &LogArgs) -> Result<Records, Error> {
     let resource = resource(&args.of)?;
-    let prefix = prefix.map_or_else(|| prefix_of(resource.as_ref()), str::to_owned);
     let (services, database) = match &args.data {
         Some(dir) => (Services::default(), data::existing(dir)?),
         None => {
@@ -72,7 +69,7 @@ pub(crate) fn records(args: &LogArgs, prefix: Option<&str>) -> Result<Records, E
         let named = plan::topics_of(&resource).into_iter().map(str::to_owned);
         named.chain(dead_letters.iter().cloned()).collect()
     });
-    Ok(Records { log, is_service, prefix, topics, dead_letters })
+    Ok(Records { log, is_service, topics, dead_letters })
 }
 
 /// Opens the state that is asked for.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use invoker_core::records::RecordRef;
-use invoker_host::log::{Log, TopicPartition};
+use invoker_host::log::{Log, Topic, TopicPartition};
 
 use crate::args::TailArgs;
 use crate::data::log_failed;
@@ -99,57 +99,83 @@ pub(crate) fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Res
         return Err(Error::new(Exit::Usage, what, why, "name another --partition"));
     }
     let mut reader = Reader::of(log)?;
-    let mut left = args.limit.unwrap_or(u64::MAX);
-    let mut print = |printer: &mut Printer, meta: &Meta<'_>, record: RecordRef<'_>| {
-        if left == 0 || printer.is_closed() {
-            return Ok(false);
-        }
-        left -= 1;
-        printer.item(|| line(meta, record), || to_json(meta, record).into())?;
-        Ok(left > 0)
-    };
-    let wanted = |partition: &u32| args.partition.is_none_or(|wanted| wanted == *partition);
-    for partition in (0..topic.partitions).filter(wanted) {
+    let mut show = Show { printer, left: args.limit.unwrap_or(u64::MAX) };
+    for partition in (0..topic.partitions).filter(|&partition| args.wants(partition)) {
         let place = TopicPartition { topic: topic.name.clone(), partition };
         let from = from.offset(&mut reader, &place)?;
         if args.follow {
             reader.assign(&place, from)?;
         } else {
-            reader.read(&place, from, |meta, record| print(printer, meta, record))?;
+            reader.read(&place, from, |meta, record| show.take(meta, record))?;
         }
     }
-    let (mut known, mut looked) = (topic.partitions, Instant::now());
-    while args.follow && !printer.is_closed() {
+    if args.follow { follow(log, reader, topic, args, show) } else { Ok(()) }
+}
+
+/// Prints at most so many records.
+struct Show<'a> {
+    printer: &'a mut Printer,
+    left: u64,
+}
+
+impl Show<'_> {
+    /// Says whether there is room for more.
+    fn take(&mut self, meta: &Meta<'_>, record: RecordRef<'_>) -> Result<bool, Error> {
+        if self.is_done() {
+            return Ok(false);
+        }
+        self.left -= 1;
+        self.printer.item(|| line(meta, record), || to_json(meta, record).into())?;
+        Ok(!self.is_done())
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0 || self.printer.is_closed()
+    }
+}
+
+impl TailArgs {
+    fn wants(&self, partition: u32) -> bool {
+        self.partition.is_none_or(|wanted| wanted == partition)
+    }
+}
+
+/// Prints what comes, for as long as somebody wants it.
+fn follow(
+    log: &dyn Log,
+    mut reader: Reader,
+    mut topic: Topic,
+    args: &TailArgs,
+    mut show: Show<'_>,
+) -> Result<(), Error> {
+    let mut looked = Instant::now();
+    while !show.is_done() {
         if let Some(place) = reader.poll()? {
-            let goes_on = reader.hand_on(&place, u64::MAX, |meta, record| print(printer, meta, record))?;
-            printer.flush()?;
-            if !goes_on {
-                break;
-            }
+            reader.hand_on(&place, u64::MAX, |meta, record| show.take(meta, record))?;
+            show.printer.flush()?;
         }
         if looked.elapsed() > LOOK_AGAIN {
-            known = follow_growth(log, &mut reader, &topic.name, known, &wanted)?;
+            follow_growth(log, &mut reader, &mut topic, args)?;
             looked = Instant::now();
         }
     }
     Ok(())
 }
 
-/// Reads the partitions that a topic was given meanwhile, from their beginning; says how many it has.
+/// Reads the partitions that a topic was given meanwhile, from their beginning.
 fn follow_growth(
     log: &dyn Log,
     reader: &mut Reader,
-    topic: &str,
-    known: u32,
-    wanted: &dyn Fn(&u32) -> bool,
-) -> Result<u32, Error> {
+    topic: &mut Topic,
+    args: &TailArgs,
+) -> Result<(), Error> {
     // Whoever cannot be asked now is asked the next time.
-    let found = log.topics().describe(topic).ok().flatten().map_or(known, |topic| topic.partitions);
-    for partition in (known..found).filter(wanted) {
-        let place = TopicPartition { topic: topic.to_owned(), partition };
-        reader.assign(&place, 0)?;
+    let Ok(Some(found)) = log.topics().describe(&topic.name) else { return Ok(()) };
+    for partition in (topic.partitions..found.partitions).filter(|&partition| args.wants(partition)) {
+        reader.assign(&TopicPartition { topic: found.name.clone(), partition }, 0)?;
     }
-    Ok(known.max(found))
+    topic.partitions = topic.partitions.max(found.partitions);
+    Ok(())
 }
 
 fn line(meta: &Meta<'_>, record: RecordRef<'_>) -> String {

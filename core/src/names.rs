@@ -27,12 +27,13 @@ pub fn of_run(prefix: &str, deployment: &str) -> String {
     format!("{prefix}-run.{deployment}")
 }
 
-/// Consumer group whose positions say which dead letters of a topic were sent back.
-pub fn replayed_group(prefix: &str, topic: &str) -> String {
-    format!("{prefix}-dlq.{topic}.replayed")
+/// Consumer group whose positions say which dead letters of a topic were sent back. Without a prefix, which whoever
+/// looks at the topic need not know: under another name, everything would be sent again.
+pub fn replayed_group(topic: &str) -> String {
+    format!("invoker-dlq.{topic}.replayed")
 }
 
 /// Transactional id of who sends dead letters of a topic back: one at a time.
-pub fn replayer_id(prefix: &str, topic: &str) -> String {
-    format!("{prefix}-dlq.{topic}.replay")
+pub fn replayer_id(topic: &str) -> String {
+    format!("invoker-dlq.{topic}.replay")
 }

@@ -200,9 +200,6 @@ Examples:
 pub struct DlqArgs {
     #[command(flatten)]
     pub log: LogArgs,
-    /// What all names in Kafka begin with [default: `prefix` of the topology, else invoker]
-    #[arg(long, value_name = "PREFIX", conflicts_with = "data")]
-    pub service_prefix: Option<String>,
     /// Of this dead-letter topic only
     #[arg(long)]
     pub topic: Option<String>,

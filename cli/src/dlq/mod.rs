@@ -109,9 +109,11 @@ fn each_of(
             continue;
         }
         let place = TopicPartition { topic: topic.name.clone(), partition };
-        let done = load_replayed(reader, &records.prefix, &place)?;
-        let mut after = None;
-        reader.read(&place, 0, |meta, record| {
+        let done = load_replayed(reader, &place)?;
+        let (start, _) = reader.bounds(&place)?;
+        let from = if args.all { 0 } else { done.below() };
+        let mut after = (from >= start).then_some(from);
+        reader.read(&place, from, |meta, record| {
             let behind = after.replace(meta.offset + 1);
             let wanted = args.at.is_empty() || args.at.contains(&(meta.partition, meta.offset));
             let Some(mut letter) = Letter::parse(meta, record).filter(|_| wanted) else {
@@ -156,8 +158,8 @@ fn topics(records: &Records, args: &DlqArgs) -> Result<Vec<Topic>, Error> {
 }
 
 /// What of a partition was sent back.
-fn load_replayed(reader: &Reader, prefix: &str, place: &TopicPartition) -> Result<Replayed, Error> {
-    let group = names::replayed_group(prefix, &place.topic);
+fn load_replayed(reader: &Reader, place: &TopicPartition) -> Result<Replayed, Error> {
+    let group = names::replayed_group(&place.topic);
     let committed = reader
         .source()
         .committed(&group, place)
@@ -176,7 +178,6 @@ struct Sender {
     /// Beside that of who finds letters, which reads a partition meanwhile.
     reader: Reader,
     is_service: bool,
-    prefix: String,
     group: String,
     sent: usize,
     /// Per partition of dead letters that the open transaction touches: what will have been sent.
@@ -189,12 +190,12 @@ impl Sender {
     /// Ends another who sends letters of this topic.
     fn start(records: &Records, topic: &str) -> Result<Self, Error> {
         let log: &dyn Log = &*records.log;
-        let id = names::replayer_id(&records.prefix, topic);
+        let id = names::replayer_id(topic);
         let producer = log.producer(&id).map_err(|error| log_failed("cannot send dead letters", &error))?;
-        let (prefix, group) = (records.prefix.clone(), names::replayed_group(&records.prefix, topic));
+        let group = names::replayed_group(topic);
         let (reader, open) = (Reader::of(log)?, BTreeMap::new());
         let is_service = records.is_service;
-        Ok(Self { producer, reader, is_service, prefix, group, sent: 0, open, begun: false, unsent: 0 })
+        Ok(Self { producer, reader, is_service, group, sent: 0, open, begun: false, unsent: 0 })
     }
 
     fn send(&mut self, letter: &Letter) -> Result<(), Error> {
@@ -205,7 +206,7 @@ impl Sender {
             self.begun = true;
         }
         if !self.open.contains_key(&place) {
-            let known = load_replayed(&self.reader, &self.prefix, &place)?;
+            let known = load_replayed(&self.reader, &place)?;
             self.open.insert(place.clone(), known);
         }
         // Whoever was ended by the start of this one may have sent it meanwhile.

@@ -14,6 +14,11 @@ pub(super) struct Replayed {
 }
 
 impl Replayed {
+    /// Everything in front of this was sent back.
+    pub(super) fn below(&self) -> u64 {
+        self.below
+    }
+
     pub(super) fn contains(&self, offset: u64) -> bool {
         offset < self.below || self.beyond.contains(&offset)
     }

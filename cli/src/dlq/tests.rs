@@ -45,13 +45,7 @@ fn args() -> DlqArgs {
 
 fn records(data: &Data) -> Records {
     let log = std::sync::Arc::clone(&data.log);
-    Records {
-        log,
-        is_service: false,
-        prefix: "invoker".to_owned(),
-        topics: None,
-        dead_letters: Default::default(),
-    }
+    Records { log, is_service: false, topics: None, dead_letters: Default::default() }
 }
 
 fn replay_all(data: &Data, args: &DlqArgs) {

@@ -189,7 +189,7 @@ pub struct Walk<'a> {
 }
 
 /// One value that a walk comes by; an expired one may be among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     pub partition: u32,
     pub state: &'a str,

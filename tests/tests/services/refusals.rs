@@ -162,7 +162,9 @@ fn a_login_that_kafka_does_not_know() {
         SERVICE,
         &["cannot use Kafka at", "uthentication", "user and password"],
     );
-    // The name of a mechanism that the broker does not offer.
+    let encrypted = kafka.replace("sasl:", "tls: {}, sasl:");
+    let texts = ["cannot use Kafka at", "SSL handshake failed", "check that Kafka speaks TLS on this port"];
+    both_refuse(&place, &encrypted, &redis(), SERVICE, &texts);
     let without = at_kafka(&server.address());
     a_run_refuses_and_a_host_waits(&place, &without, &redis(), &["cannot use Kafka at", "check the address"]);
     write_secret(&place, "login/password", ADMIN.1);

@@ -229,16 +229,12 @@ impl Nodes {
     ) -> Result<(String, Vec<Value>), Problem> {
         let mut link = self.link(primary)?;
         let mut command = redis::cmd("SCAN");
-        match link.ask(command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000))? {
-            Value::Array(parts) => match <[Value; 2]>::try_from(parts) {
-                Ok([next, Value::Array(keys)]) => {
-                    self.give_back(link);
-                    Ok((text(&next).unwrap_or("0").to_owned(), keys))
-                }
-                other => Err(link.unexpected(&Value::Array(other.map_or_else(|parts| parts, Vec::from)))),
-            },
-            other => Err(link.unexpected(&other)),
-        }
+        let answer = link.ask(command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000))?;
+        let Value::Array(parts) = &answer else { return Err(link.unexpected(&answer)) };
+        let [next, Value::Array(keys)] = parts.as_slice() else { return Err(link.unexpected(&answer)) };
+        let found = (text(next).unwrap_or("0").to_owned(), keys.clone());
+        self.give_back(link);
+        Ok(found)
     }
 }
 

@@ -170,6 +170,13 @@ fn who_looks_needs_no_right_to_write_and_no_good_server() {
     assert_eq!(place.invoker(&get).succeeded().out, "0  the  2\n");
     let get = ["state", "get", "keep", "log", "k", "--redis", &url];
     assert_eq!(place.invoker(&get).succeeded().out, "0  k  a  1\n0  k  b  2\n0  k  c  3\n");
+    set("maxmemory-policy", "noeviction");
+    fill(&connect(&redis.url()), "other");
+    let ended = place.invoker(&["state", "export", "keep", "--redis", &url]);
+    ended.failed(
+        2,
+        &["several deployments have an entity \"keep\"", "\"other\"", "name one with --deployment"],
+    );
     let url = url.replace("pw", "wr0ng");
     let ended = place.invoker(&["state", "export", "keep", "--redis", &url]);
     ended.failed(10, &["cannot use Redis at", "refuses the user and password"]);
