@@ -59,7 +59,7 @@ pub(crate) fn replay(records: &Records, args: &DlqArgs, printer: &mut Printer) -
     let mut sent = 0;
     for topic in topics(records, args)? {
         let mut sender: Option<Sender> = None;
-        let sending = each_of(&mut reader, records, &topic, &again, &mut |letter| {
+        let sending = each_of(&mut reader, &topic, &again, &mut |letter| {
             let sender = match &mut sender {
                 Some(sender) => sender,
                 none => none.insert(Sender::start(records, &topic.name)?),
@@ -91,7 +91,7 @@ fn each(
 ) -> Result<(), Error> {
     let mut reader = Reader::of(&*records.log)?;
     for topic in topics(records, args)? {
-        each_of(&mut reader, records, &topic, args, &mut take)?;
+        each_of(&mut reader, &topic, args, &mut take)?;
     }
     Ok(())
 }
@@ -99,7 +99,6 @@ fn each(
 /// Those of one topic.
 fn each_of(
     reader: &mut Reader,
-    records: &Records,
     topic: &Topic,
     args: &DlqArgs,
     take: &mut dyn FnMut(Letter) -> Result<(), Error>,

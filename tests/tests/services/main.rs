@@ -1,7 +1,7 @@
 //! `invoker run`, `invoker host` and what looks in on real Kafka and Redis, as their users see them. Output is read with kcat, not
 //! with a client of ours.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod host;
 mod hosting;

@@ -46,7 +46,7 @@ fn a_run_refuses_and_a_host_waits(place: &Workplace, kafka: &str, redis: &str, t
     write_both(place, kafka, redis);
     place.invoker(&RUN).failed(SERVICE, texts);
     let mut host = Host::start(place);
-    host.says(&format!("waiting: {}", texts[0]));
+    texts.first().inspect(|what| host.says(&format!("waiting: {what}")));
     let log = host.log();
     assert!(texts.iter().all(|text| log.contains(&text.replace('"', "\\\"")) || log.contains(text)), "{log}");
     assert_eq!(host.end(), 0);

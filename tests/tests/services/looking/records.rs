@@ -112,8 +112,9 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_topic_is_followed() {
-    let (kafka, redis) = (servers::kafka().unwrap(), servers::redis().unwrap());
+fn a_topic_is_followed_and_its_new_partitions_too() {
+    let (server, redis) = (Kafka::start(&KafkaOptions::default()).unwrap(), servers::redis().unwrap());
+    let kafka = server.address();
     let place = Workplace::new("follow");
     place.write_topology("  createTopics: true\n");
     place.run(&kafka, &redis, &place.topic("lines"), "first\n", "in.txt");
@@ -123,6 +124,10 @@ fn a_topic_is_followed() {
     tail.shows(&["first"]);
     produce(&kafka, topic, 1, "second\nthird\n");
     tail.shows(&["first", "second", "third"]);
+    let words_of_tool = ["--alter", "--topic", topic, "--partitions", "4"];
+    server.tool("org.apache.kafka.tools.TopicCommand", &words_of_tool).unwrap();
+    produce(&kafka, topic, 3, "fourth\n");
+    tail.shows(&["first", "second", "third", "fourth"]);
     let id = tail.process.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(tail.process.wait().unwrap().code(), None, "ended by the signal");
