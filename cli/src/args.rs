@@ -13,7 +13,10 @@ use crate::records::{InputFormat, OutputFormat};
 use crate::schema::SchemaArgs;
 use crate::test::TestArgs;
 
+mod look;
+
 pub use invoker_host::command::HostArgs;
+pub use look::*;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -66,8 +69,8 @@ pub enum Verb {
     Host(HostArgs),
     /// Show what a component declares, or how a topology fits together
     Inspect(InspectArgs),
-    /// List the topics of a data directory
-    Topics(DataArgs),
+    /// List topics
+    Topics(TopicsArgs),
     /// Show the records of a topic
     Tail(TailArgs),
     /// Look into keyed state
@@ -199,120 +202,6 @@ fn topic_and_place(text: &str) -> Result<TopicPlace, String> {
 pub struct InspectArgs {
     /// A .wasm file, a function project, or a topology
     pub what: PathBuf,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct DataArgs {
-    /// The data directory of a run
-    #[arg(long, short, value_name = "DIR")]
-    pub data: PathBuf,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  invoker tail counts --data state/ --limit 10\n  invoker tail lines --data state/ --from 17 --partition 2 --output-format json"
-)]
-pub struct TailArgs {
-    pub topic: String,
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Where to start in each partition: start, end, an offset, @MILLISECONDS since 1970, or -N for the last N records
-    #[arg(long, default_value = "start", allow_hyphen_values = true)]
-    pub from: String,
-    /// This partition only
-    #[arg(long, short)]
-    pub partition: Option<u32>,
-    /// At most this many records
-    #[arg(long, short = 'n')]
-    pub limit: Option<u64>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum StateVerb {
-    /// The value of one key
-    #[command(after_help = "Example:\n  invoker state get count count the --data state/")]
-    Get(StateGetArgs),
-    /// Keys and values of a state
-    #[command(after_help = "Example:\n  invoker state scan count count --data state/ --prefix th --limit 20")]
-    Scan(StateScanArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct StateGetArgs {
-    pub entity: String,
-    /// Name of the state, as the function declares it
-    pub state: String,
-    pub key: String,
-    /// One field of a map; without it the whole map
-    #[arg(long)]
-    pub field: Option<String>,
-    #[command(flatten)]
-    pub at: StateAt,
-}
-
-#[derive(Debug, Args)]
-pub struct StateScanArgs {
-    pub entity: String,
-    /// Name of the state, as the function declares it
-    pub state: String,
-    /// Keys that start with this
-    #[arg(long, default_value = "")]
-    pub prefix: String,
-    /// This partition only
-    #[arg(long, short)]
-    pub partition: Option<u32>,
-    /// At most this many
-    #[arg(long, short = 'n')]
-    pub limit: Option<u64>,
-    #[command(flatten)]
-    pub at: StateAt,
-}
-
-#[derive(Debug, Args)]
-pub struct StateAt {
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Needed where several deployments have an entity of this name
-    #[arg(long)]
-    pub deployment: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DlqVerb {
-    /// One line per dead letter
-    #[command(after_help = "Example:\n  invoker dlq list --data state/ --code bad-json")]
-    List(DlqArgs),
-    /// Everything about dead letters: error, place, key, value, headers
-    #[command(after_help = "Example:\n  invoker dlq show --data state/ --at 2/17")]
-    Show(DlqArgs),
-    /// Send dead letters back to the topics they came from
-    #[command(
-        after_help = "Each is sent once, however often this is run.\n\nExample:\n  invoker dlq replay --data state/ --entity parse --code bad-json"
-    )]
-    Replay(DlqArgs),
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct DlqArgs {
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Of this entity only
-    #[arg(long)]
-    pub entity: Option<String>,
-    /// With this error code only
-    #[arg(long)]
-    pub code: Option<String>,
-    /// This partition and offset of the dead-letter topic only, as `list` shows it. May be repeated
-    #[arg(long, value_name = "PARTITION/OFFSET", value_parser = place)]
-    pub at: Vec<(u32, u64)>,
-    /// Those that were sent back already, too
-    #[arg(long)]
-    pub all: bool,
-}
-
-fn place(text: &str) -> Result<(u32, u64), String> {
-    let parsed = text.split_once('/').and_then(|(p, o)| Some((p.parse().ok()?, o.parse().ok()?)));
-    parsed.ok_or_else(|| "a partition, a slash and an offset are needed, such as 2/17".to_owned())
 }
 
 #[cfg(test)]

@@ -54,11 +54,6 @@ impl Data {
     pub fn open(dir: &Path, durability: db::Durability) -> Result<Self, Error> {
         Self::over(open(dir, durability)?)
     }
-
-    /// Log and state of a data directory that a run has made.
-    pub fn existing(dir: &Path) -> Result<Self, Error> {
-        Self::over(existing(dir)?)
-    }
 }
 
 /// Opens or makes the data directory of a run.

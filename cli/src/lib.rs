@@ -13,6 +13,7 @@ pub mod environment;
 pub mod error;
 mod functions;
 mod inspect;
+mod looking;
 mod new;
 mod plan;
 mod print;
@@ -26,10 +27,7 @@ mod tail;
 mod test;
 mod topics;
 
-use std::path::Path;
-
 use args::{Cli, DlqVerb, StateVerb, Verb};
-use data::Data;
 use environment::Environment;
 use error::Error;
 use invoker_host::control;
@@ -58,28 +56,23 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         Verb::Run(args) => return run::run(&args, format, environment, screen),
         Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
-        Verb::Topics(args) => topics::list(&*open(&args.data)?.log, out)?,
-        Verb::Tail(args) => tail::tail(&*open(&args.data.data)?.log, &args, out)?,
+        Verb::Topics(args) => topics::list(&looking::records(&args.log)?, out)?,
+        Verb::Tail(args) => tail::tail(&*looking::records(&args.log)?.log, &args, out)?,
         Verb::State(verb) => {
-            let at = match &verb {
-                StateVerb::Get(args) => &args.at,
-                StateVerb::Scan(args) => &args.at,
-            };
-            let data = open(&at.data.data)?;
-            let known = deployments::load(&data.database)?;
+            let keyed = looking::state(verb.at())?;
             match &verb {
-                StateVerb::Get(args) => state::get(&*data.state, &known, args, out)?,
-                StateVerb::Scan(args) => state::scan(&*data.state, &known, args, out)?,
+                StateVerb::Get(args) => state::get(&keyed, args, out)?,
+                StateVerb::Scan(args) => state::scan(&keyed, args, out)?,
+                StateVerb::Export(args) => state::export(&keyed, args, out)?,
             }
         }
         Verb::Dlq(verb) => {
-            let (DlqVerb::List(args) | DlqVerb::Show(args) | DlqVerb::Replay(args)) = &verb;
-            let data = open(&args.data.data)?;
-            let known = deployments::load(&data.database)?;
+            let args = verb.args();
+            let records = looking::records(&args.log)?;
             match &verb {
-                DlqVerb::List(_) => dlq::list(&*data.log, &known, args, out)?,
-                DlqVerb::Show(_) => dlq::show(&*data.log, &known, args, out)?,
-                DlqVerb::Replay(_) => dlq::replay(&*data.log, &known, args, out)?,
+                DlqVerb::List(_) => dlq::list(&records, args, out)?,
+                DlqVerb::Show(_) => dlq::show(&records, args, out)?,
+                DlqVerb::Replay(_) => dlq::replay(&records, args, out)?,
             }
         }
     }
@@ -91,8 +84,4 @@ fn host(args: &args::HostArgs, environment: &Environment) -> Result<(), Error> {
     let stop =
         control::stop_on_signals().map_err(|error| Error::internal("cannot listen to signals", error))?;
     Ok(control::run(args.options(environment.code_cache.clone()), &stop)?)
-}
-
-fn open(dir: &Path) -> Result<Data, Error> {
-    Data::existing(dir)
 }

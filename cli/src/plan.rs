@@ -52,26 +52,15 @@ pub(crate) struct Plan {
 impl Loaded {
     /// Reads a topology, or that of a folder, and the functions that it names.
     pub(crate) fn read(path: &Path, environment: &Environment) -> Result<Self, Error> {
-        let path = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
-        let source = path.display().to_string();
-        let text = std::fs::read(&path).map_err(|error| {
-            let help = "name a topology file, or the folder of a topology.yaml";
-            Error::new(Exit::Topology, format!("cannot read topology {source:?}"), error, help)
-        })?;
-        let document = topology::parse(&source, &text).map_err(|problems| invalid(&problems))?;
-        topology::check(&document, None).map_err(|problems| invalid(&problems))?;
+        let path = file_of(path);
+        let document = read_document(&path)?;
         let functions = load_functions(&document, &folder_of(&path), environment)?;
         Ok(Self { document, functions })
     }
 
     /// The topics that entities read or write.
     pub(crate) fn topics(&self) -> BTreeSet<&str> {
-        let spec = &self.document.resource().spec;
-        let entities = spec.stateful_entities.iter();
-        let named = entities.flat_map(|entity| entity.input_topics().chain(entity.output_topics()));
-        let dead_letters =
-            spec.stateful_entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
-        named.chain(dead_letters).chain(spec.topics.keys().map(String::as_str)).collect()
+        topics_of(self.resource())
     }
 
     /// Refuses a topic of an option that no entity has anything to do with.
@@ -186,6 +175,11 @@ impl Plan {
         })
     }
 
+    /// What the names begin with that a run keeps its files' positions under.
+    pub(crate) fn names(&self) -> String {
+        names::of_run(&self.document.prefix, &self.document.deployment)
+    }
+
     /// What the user should know of the topology.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
@@ -225,6 +219,35 @@ impl Plan {
             _ => Error::new(Exit::Topology, "cannot start the entities", chain(error), "mend the topology"),
         }
     }
+}
+
+/// The file of a topology, or of that of a folder.
+fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(FILE) } else { path.to_owned() }
+}
+
+/// Reads a topology, or that of a folder, without the functions that it names.
+pub(crate) fn read_resource(path: &Path) -> Result<InvokerDeployment, Error> {
+    Ok(read_document(&file_of(path))?.resource().clone())
+}
+
+fn read_document(path: &Path) -> Result<Document, Error> {
+    let source = path.display().to_string();
+    let text = std::fs::read(path).map_err(|error| {
+        let help = "name a topology file, or the folder of a topology.yaml";
+        Error::new(Exit::Topology, format!("cannot read topology {source:?}"), error, help)
+    })?;
+    let document = topology::parse(&source, &text).map_err(|problems| invalid(&problems))?;
+    topology::check(&document, None).map_err(|problems| invalid(&problems))?;
+    Ok(document)
+}
+
+/// The topics that a topology names.
+pub(crate) fn topics_of(resource: &InvokerDeployment) -> BTreeSet<&str> {
+    let entities = &resource.spec.stateful_entities;
+    let named = entities.iter().flat_map(|entity| entity.input_topics().chain(entity.output_topics()));
+    let dead_letters = entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
+    named.chain(dead_letters).chain(resource.spec.topics.keys().map(String::as_str)).collect()
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -1,16 +1,20 @@
 //! Results on standard output: lines for people, one JSON object per line for scripts.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::args::Format;
 use crate::error::{Error, Exit};
 
-/// Standard output of a tool. A reader that went away ends the tool quietly.
+/// Standard output of a tool, or a file. A reader that went away ends the tool quietly.
 pub(crate) struct Printer {
     out: Box<dyn Write>,
     format: Format,
+    /// What it writes, for errors.
+    target: String,
     closed: bool,
 }
 
@@ -26,7 +30,21 @@ impl Printer {
     }
 
     pub(crate) fn new(format: Format, out: Box<dyn Write>) -> Self {
-        Self { out, format, closed: false }
+        Self { out, format, target: "standard output".to_owned(), closed: false }
+    }
+
+    /// A new file for scripts; one of this name is written over.
+    pub(crate) fn file(path: &Path) -> Result<Self, Error> {
+        let target = format!("file {:?}", path.display().to_string());
+        match File::create(path) {
+            Ok(file) => {
+                let out = Box::new(io::BufWriter::new(file));
+                Ok(Self { out, format: Format::Json, target, closed: false })
+            }
+            Err(error) => {
+                Err(Error::new(Exit::File, format!("cannot write {target}"), error, "check the path"))
+            }
+        }
     }
 
     /// Prints one item; only the form that is wanted is made.
@@ -79,6 +97,11 @@ impl Printer {
     }
 
     pub(crate) fn finish(mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// Shows what was printed so far.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let flushed = self.out.flush();
         self.check(flushed)
     }
@@ -103,7 +126,8 @@ impl Printer {
                 Ok(())
             }
             Err(error) => {
-                Err(Error::new(Exit::File, "cannot write standard output", error, "check where it goes to"))
+                let what = format!("cannot write {}", self.target);
+                Err(Error::new(Exit::File, what, error, "check where it goes to"))
             }
             Ok(()) => Ok(()),
         }

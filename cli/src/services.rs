@@ -41,16 +41,14 @@ impl Chosen {
             spec_kafka: kafka.is_some(),
             spec_state: redis.is_some(),
         };
-        if let Some(address) = &args.kafka {
-            kafka.get_or_insert_with(Kafka::default).bootstrap_servers.clone_from(address);
-        }
-        if let Some(url) = &args.redis {
-            let redis = redis.get_or_insert_with(Redis::default);
-            (redis.url, redis.secret_ref) = (Some(url.clone()), None);
-        }
-        let prefix = spec.prefix.clone().unwrap_or_else(|| "invoker".to_owned());
-        let secrets = secrets.map(Secrets::below).unwrap_or_default();
-        Ok(Self { services: Services { kafka, redis, prefix, secrets }, ground })
+        let services = Services {
+            kafka: kafka_at(kafka, args.kafka.as_ref()),
+            redis: redis_at(redis, args.redis.as_ref()),
+            prefix: prefix_of(Some(resource)),
+            secrets: secrets.map(Secrets::below).unwrap_or_default(),
+            looks: false,
+        };
+        Ok(Self { services, ground })
     }
 
     /// Refuses services that would outlive what belongs to them.
@@ -108,6 +106,28 @@ impl Chosen {
             }
         }
     }
+}
+
+/// Kafka at an address that takes the place of the one it has.
+pub(crate) fn kafka_at(mut kafka: Option<Kafka>, address: Option<&String>) -> Option<Kafka> {
+    if let Some(address) = address {
+        kafka.get_or_insert_with(Kafka::default).bootstrap_servers.clone_from(address);
+    }
+    kafka
+}
+
+/// Redis at an address that takes the place of the one it has.
+pub(crate) fn redis_at(mut redis: Option<Redis>, address: Option<&String>) -> Option<Redis> {
+    if let Some(url) = address {
+        let redis = redis.get_or_insert_with(Redis::default);
+        (redis.url, redis.secret_ref) = (Some(url.clone()), None);
+    }
+    redis
+}
+
+/// What all names in services begin with.
+pub(crate) fn prefix_of(resource: Option<&InvokerDeployment>) -> String {
+    resource.and_then(|resource| resource.spec.prefix.clone()).unwrap_or_else(|| "invoker".to_owned())
 }
 
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! `invoker tail`: the records of a topic.
 
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use invoker_core::records::RecordRef;
-use invoker_host::log::{Log, Source, TopicPartition};
+use invoker_host::log::{Log, Topic, TopicPartition};
 
 use crate::args::TailArgs;
 use crate::data::log_failed;
 use crate::error::{Error, Exit};
 use crate::print::{Printer, utc};
-use crate::reader;
+use crate::reader::{self, Reader};
 use crate::records::{Meta, printable, to_json};
 
 /// Characters of a key, value or header that are shown.
 const SHOWN: usize = 400;
+/// Whether a topic that is followed has grown is looked up this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Where to start in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,26 +50,33 @@ impl FromStr for From {
 }
 
 impl From {
-    fn offset(self, log: &dyn Log, source: &dyn Source, place: &TopicPartition) -> Result<u64, Error> {
-        let failed = |error| log_failed(&format!("cannot read topic {:?}", place.topic), &error);
-        let (start, end) = source.bounds(place).map_err(failed)?;
+    fn offset(self, reader: &mut Reader, place: &TopicPartition) -> Result<u64, Error> {
+        let (start, end) = reader.bounds(place)?;
         Ok(match self {
             Self::Start => start,
             Self::End => end,
-            Self::Offset(offset) => offset,
-            Self::Time(time) => source.offset_for_time(place, time).map_err(failed)?,
-            Self::Last(count) => last(log, place, (start, end), count)?,
+            Self::Offset(offset) => offset.max(start),
+            Self::Time(time) => {
+                let found = reader.source().offset_for_time(place, time);
+                found.map_err(|error| log_failed(&format!("cannot read topic {:?}", place.topic), &error))?
+            }
+            Self::Last(count) => last(reader, place, (start, end), count)?,
         })
     }
 }
 
 /// The offset of the record so many in front of the end. Some offsets hold no record, so it is looked for.
-fn last(log: &dyn Log, place: &TopicPartition, (start, end): (u64, u64), count: u64) -> Result<u64, Error> {
+fn last(
+    reader: &mut Reader,
+    place: &TopicPartition,
+    (start, end): (u64, u64),
+    count: u64,
+) -> Result<u64, Error> {
     let mut window = count.saturating_mul(2).saturating_add(64);
     loop {
         let from = end.saturating_sub(window).max(start);
         let mut offsets = Vec::new();
-        reader::read(log, place, from, |meta, _| {
+        reader.read(place, from, |meta, _| {
             offsets.push(meta.offset);
             Ok(true)
         })?;
@@ -79,7 +89,7 @@ fn last(log: &dyn Log, place: &TopicPartition, (start, end): (u64, u64), count: 
     }
 }
 
-/// Prints records, one partition after the other.
+/// Prints records, one partition after the other; or all partitions at once, as records come.
 pub(crate) fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Result<(), Error> {
     let from: From = args.from.parse()?;
     let topic = reader::topic(log, &args.topic)?;
@@ -88,20 +98,83 @@ pub(crate) fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Res
         let why = format!("it has {}, the first of which is 0", topic.partitions);
         return Err(Error::new(Exit::Usage, what, why, "name another --partition"));
     }
-    let source = reader::source(log)?;
-    let mut left = args.limit.unwrap_or(u64::MAX);
-    for partition in (0..topic.partitions).filter(|&p| args.partition.is_none_or(|wanted| wanted == p)) {
+    let mut reader = Reader::of(log)?;
+    let mut show = Show { printer, left: args.limit.unwrap_or(u64::MAX) };
+    for partition in (0..topic.partitions).filter(|&partition| args.wants(partition)) {
         let place = TopicPartition { topic: topic.name.clone(), partition };
-        let from = from.offset(log, &*source, &place)?;
-        reader::read(log, &place, from, |meta, record| {
-            if left == 0 || printer.is_closed() {
-                return Ok(false);
-            }
-            left -= 1;
-            printer.item(|| line(meta, record), || to_json(meta, record).into())?;
-            Ok(true)
-        })?;
+        let from = from.offset(&mut reader, &place)?;
+        if args.follow {
+            reader.assign(&place, from)?;
+        } else {
+            reader.read(&place, from, |meta, record| show.take(meta, record))?;
+        }
     }
+    if args.follow { follow(log, reader, topic, args, show) } else { Ok(()) }
+}
+
+/// Prints at most so many records.
+struct Show<'a> {
+    printer: &'a mut Printer,
+    left: u64,
+}
+
+impl Show<'_> {
+    /// Says whether there is room for more.
+    fn take(&mut self, meta: &Meta<'_>, record: RecordRef<'_>) -> Result<bool, Error> {
+        if self.is_done() {
+            return Ok(false);
+        }
+        self.left -= 1;
+        self.printer.item(|| line(meta, record), || to_json(meta, record).into())?;
+        Ok(!self.is_done())
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0 || self.printer.is_closed()
+    }
+}
+
+impl TailArgs {
+    fn wants(&self, partition: u32) -> bool {
+        self.partition.is_none_or(|wanted| wanted == partition)
+    }
+}
+
+/// Prints what comes, for as long as somebody wants it.
+fn follow(
+    log: &dyn Log,
+    mut reader: Reader,
+    mut topic: Topic,
+    args: &TailArgs,
+    mut show: Show<'_>,
+) -> Result<(), Error> {
+    let mut looked = Instant::now();
+    while !show.is_done() {
+        if let Some(place) = reader.poll()? {
+            reader.hand_on(&place, u64::MAX, |meta, record| show.take(meta, record))?;
+            show.printer.flush()?;
+        }
+        if looked.elapsed() > LOOK_AGAIN {
+            follow_growth(log, &mut reader, &mut topic, args)?;
+            looked = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+/// Reads the partitions that a topic was given meanwhile, from their beginning.
+fn follow_growth(
+    log: &dyn Log,
+    reader: &mut Reader,
+    topic: &mut Topic,
+    args: &TailArgs,
+) -> Result<(), Error> {
+    // Whoever cannot be asked now is asked the next time.
+    let Ok(Some(found)) = log.topics().describe(&topic.name) else { return Ok(()) };
+    for partition in (topic.partitions..found.partitions).filter(|&partition| args.wants(partition)) {
+        reader.assign(&TopicPartition { topic: found.name.clone(), partition }, 0)?;
+    }
+    topic.partitions = topic.partitions.max(found.partitions);
     Ok(())
 }
 
@@ -124,6 +197,11 @@ pub(crate) fn shown(bytes: Option<&[u8]>) -> String {
         Some(b"") => "\"\"".to_owned(),
         Some(bytes) => printable(bytes, SHOWN),
     }
+}
+
+/// The same without an end.
+pub(crate) fn whole(bytes: &[u8]) -> String {
+    if bytes.is_empty() { shown(Some(bytes)) } else { printable(bytes, usize::MAX) }
 }
 
 #[cfg(test)]

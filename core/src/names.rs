@@ -21,3 +21,19 @@ pub fn transactional_id(
 pub fn dead_letter_topic(deployment: &str, entity: &str) -> String {
     format!("{deployment}.{entity}.dead-letter")
 }
+
+/// What the names begin with that a run keeps its files' positions under.
+pub fn of_run(prefix: &str, deployment: &str) -> String {
+    format!("{prefix}-run.{deployment}")
+}
+
+/// Consumer group whose positions say which dead letters of a topic were sent back. Without a prefix, which whoever
+/// looks at the topic need not know: under another name, everything would be sent again.
+pub fn replayed_group(topic: &str) -> String {
+    format!("invoker-dlq.{topic}.replayed")
+}
+
+/// Transactional id of who sends dead letters of a topic back: one at a time.
+pub fn replayer_id(topic: &str) -> String {
+    format!("invoker-dlq.{topic}.replay")
+}

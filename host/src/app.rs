@@ -222,6 +222,18 @@ impl Host {
         Ok(())
     }
 
+    /// Whether a lane has ended though nobody asked it to.
+    pub fn has_stopped(&self) -> bool {
+        self.entities.iter().any(|running| running.stopped_lanes() > 0)
+    }
+
+    /// Starts lanes again that ended by themselves: what stopped them may have been mended elsewhere. Says of which
+    /// entities.
+    pub fn start_again(&mut self) -> Result<Vec<String>, StartError> {
+        let stopped = self.entities.iter_mut().filter(|running| running.stopped_lanes() > 0);
+        stopped.map(|running| running.start_again().map(|()| running.id().to_owned())).collect()
+    }
+
     /// How everything stands now.
     pub fn status(&self) -> HostStatus {
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);

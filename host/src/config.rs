@@ -103,6 +103,7 @@ impl Config {
         Services {
             kafka: self.document.kafka.clone(),
             redis: self.document.redis.clone(),
+            looks: false,
             prefix: self.document.prefix.clone(),
             secrets: self.secrets(),
         }

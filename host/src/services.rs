@@ -24,6 +24,8 @@ pub struct Services {
     pub prefix: String,
     /// Where secrets are found.
     pub secrets: Secrets,
+    /// For a tool that looks in: nothing is tried out on Redis.
+    pub looks: bool,
 }
 
 /// Why a service cannot be used.
@@ -99,22 +101,30 @@ impl Services {
 
     /// Connects; `database` holds what is embedded.
     pub fn connect(&self, database: &Database) -> Result<Backends, ServiceError> {
-        let log: Arc<dyn Log> = match &self.kafka {
-            Some(kafka) => self.kafka(kafka)?,
+        Ok(Backends { log: self.log(database)?, state: self.state(database)? })
+    }
+
+    /// The log alone.
+    pub fn log(&self, database: &Database) -> Result<Arc<dyn Log>, ServiceError> {
+        match &self.kafka {
+            Some(kafka) => self.kafka(kafka),
             None => {
                 let options = EmbeddedOptions::default();
-                Arc::new(EmbeddedLog::open(database.clone(), options).map_err(ServiceError::Log)?)
+                Ok(Arc::new(EmbeddedLog::open(database.clone(), options).map_err(ServiceError::Log)?))
             }
-        };
-        let state: Arc<dyn StateStore> = match &self.redis {
-            Some(redis) => self.redis(redis)?,
+        }
+    }
+
+    /// The state alone.
+    pub fn state(&self, database: &Database) -> Result<Arc<dyn StateStore>, ServiceError> {
+        match &self.redis {
+            Some(redis) => self.redis(redis),
             None => {
                 // What Kafka commits must find its state on the disk: nothing else syncs this journal then.
                 let journal = if self.kafka.is_some() { Journal::Own } else { Journal::Shared };
-                Arc::new(EmbeddedState::open(database.clone(), journal).map_err(ServiceError::State)?)
+                Ok(Arc::new(EmbeddedState::open(database.clone(), journal).map_err(ServiceError::State)?))
             }
-        };
-        Ok(Backends { log, state })
+        }
     }
 
     #[cfg(feature = "kafka")]
@@ -179,6 +189,7 @@ impl Services {
             ca,
             prefix: self.prefix.clone(),
             wait_replicas: redis.wait_replicas.unwrap_or(0),
+            looks: self.looks,
             ..state::RedisOptions::new(addresses(&text).map(str::to_owned).collect())
         };
         match state::RedisState::connect(options) {

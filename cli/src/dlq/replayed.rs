@@ -14,6 +14,11 @@ pub(super) struct Replayed {
 }
 
 impl Replayed {
+    /// Everything in front of this was sent back.
+    pub(super) fn below(&self) -> u64 {
+        self.below
+    }
+
     pub(super) fn contains(&self, offset: u64) -> bool {
         offset < self.below || self.beyond.contains(&offset)
     }
@@ -30,7 +35,8 @@ impl Replayed {
         }
     }
 
-    /// The metadata lists ranges: `5-9,12`.
+    /// The metadata lists ranges: how far each begins behind the end of the one before, and how many follow its first:
+    /// `3+4,2` behind 10 is 13 to 17, and 19.
     pub(super) fn to_committed(&self) -> Committed {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for &offset in &self.beyond {
@@ -39,8 +45,10 @@ impl Replayed {
                 _ => ranges.push((offset, offset)),
             }
         }
+        let mut end = self.below;
         let text = |&(first, last): &(u64, u64)| {
-            if first == last { first.to_string() } else { format!("{first}-{last}") }
+            let gap = first - std::mem::replace(&mut end, last);
+            if first == last { gap.to_string() } else { format!("{gap}+{}", last - first) }
         };
         let metadata = ranges.iter().map(text).collect::<Vec<_>>().join(",");
         Committed { offset: self.below, metadata }
@@ -48,10 +56,12 @@ impl Replayed {
 
     /// `None` where the metadata is not ours.
     pub(super) fn from_committed(committed: &Committed) -> Option<Self> {
-        let mut beyond = BTreeSet::new();
+        let (mut beyond, mut end) = (BTreeSet::new(), committed.offset);
         for range in committed.metadata.split(',').filter(|range| !range.is_empty()) {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            beyond.extend(first.parse::<u64>().ok()?..=last.parse().ok()?);
+            let (gap, more) = range.split_once('+').unwrap_or((range, "0"));
+            let first = end.checked_add(gap.parse().ok()?)?;
+            end = first.checked_add(more.parse().ok()?)?;
+            beyond.extend(first..=end);
         }
         Some(Self { below: committed.offset, beyond })
     }
@@ -68,7 +78,7 @@ mod tests {
             replayed.insert(offset..=offset);
         }
         let committed = replayed.to_committed();
-        assert_eq!((committed.offset, committed.metadata.as_str()), (2, "5-7,12"));
+        assert_eq!((committed.offset, committed.metadata.as_str()), (2, "3+2,5"));
         let back = Replayed::from_committed(&committed).unwrap();
         assert_eq!(back, replayed);
         assert!([0, 1, 5, 6, 7, 12].into_iter().all(|offset| back.contains(offset)));

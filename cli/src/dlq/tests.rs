@@ -4,7 +4,7 @@ use invoker_host::db::Durability;
 use invoker_host::log::TopicSpec;
 
 use super::*;
-use crate::args::{DataArgs, Format};
+use crate::args::Format;
 use crate::data::Data;
 
 const DEAD: &str = "default.test.parse.dead-letter";
@@ -40,16 +40,21 @@ fn bury(data: &Data, key: &str, code: &str) {
 }
 
 fn args() -> DlqArgs {
-    DlqArgs { data: DataArgs { data: "x".into() }, entity: None, code: None, at: Vec::new(), all: false }
+    DlqArgs::default()
+}
+
+fn records(data: &Data) -> Records {
+    let log = std::sync::Arc::clone(&data.log);
+    Records { log, is_service: false, topics: None, dead_letters: Default::default() }
 }
 
 fn replay_all(data: &Data, args: &DlqArgs) {
-    replay(&*data.log, &[], args, &mut Printer::new(Format::Json, Box::new(std::io::sink()))).unwrap();
+    replay(&records(data), args, &mut Printer::new(Format::Json, Box::new(std::io::sink()))).unwrap();
 }
 
 fn listed(data: &Data, args: &DlqArgs) -> Vec<(u64, bool)> {
     let mut found = Vec::new();
-    each(&*data.log, &[], args, |letter| {
+    each(&records(data), args, |letter| {
         found.push((letter.offset, letter.replayed));
         Ok(())
     })
@@ -61,7 +66,7 @@ fn listed(data: &Data, args: &DlqArgs) -> Vec<(u64, bool)> {
 fn sent(data: &Data) -> Vec<String> {
     let mut sent = Vec::new();
     let place = TopicPartition { topic: "in".to_owned(), partition: 1 };
-    reader::read(&*data.log, &place, 0, |_, record| {
+    crate::reader::read(&*data.log, &place, 0, |_, record| {
         let names = record.headers.iter().map(|(name, _)| String::from_utf8_lossy(name));
         let names = names.collect::<Vec<_>>().join("+");
         sent.push(format!("{} {names} {}", String::from_utf8_lossy(record.key.unwrap()), record.timestamp));

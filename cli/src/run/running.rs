@@ -162,7 +162,8 @@ fn prepare(data: &Data, plan: &Plan) -> Result<(), Error> {
 }
 
 fn start_sinks(outputs: &[Output], data: &Data, plan: &Plan) -> Result<Vec<Sink>, Error> {
-    let start = |(number, output)| Sink::start(number, output, data, &plan.document.deployment);
+    let names = plan.names();
+    let start = |(number, output)| Sink::start(number, output, data, &names);
     outputs.iter().enumerate().map(start).collect()
 }
 
@@ -176,7 +177,7 @@ fn context(args: &RunArgs, data: &Data, plan: &Plan, outputs: &[Output]) -> Feed
     let consumed: BTreeSet<String> = read.cloned().collect();
     FeedContext {
         log: Arc::clone(&data.log),
-        deployment: plan.document.deployment.clone(),
+        names: plan.names(),
         keep: data.keeps,
         follow: args.follow,
         consumed: consumed.into_iter().collect(),
@@ -223,7 +224,7 @@ fn stopped(snapshot: &Snapshot, kept: bool) -> Option<Error> {
         n => format!("{} stopped, partition {partition} of entity {entity:?} first", counted(n, "partition")),
     };
     let help = if kept {
-        "mend the function or the record's source and run again: it goes on in front of that record"
+        "mend the cause and run again: it goes on where it stopped"
     } else {
         "mend the function, or choose onFailure: dead-letter or skip; with --data a run can go on where it stopped"
     };

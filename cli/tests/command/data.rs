@@ -81,6 +81,77 @@ fn tools_show_what_a_run_left() {
     folder
         .invoker(&["state", "scan", "count", "x", "--data", "data"])
         .failed(2, &["has no state \"x\"", "total"]);
+    folder.invoker(&["state", "export", "count", "--data", "data", "--file", "count.jsonl"]).succeeded();
+    let keys: Vec<_> = folder
+        .read("count.jsonl")
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["key"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert!(["the", "cat", "dog"].iter().all(|word| keys.iter().any(|key| key == word)), "{keys:?}");
+    assert!(!folder.path("count.jsonl.part").exists());
     let none = folder.invoker(&["dlq", "list", "--data", "data"]).succeeded();
     assert_eq!(none.out, "there are no dead letters\n");
+}
+
+#[test]
+fn where_to_look_must_be_said() {
+    let folder = Folder::with_word_count();
+    for verb in [&["topics"][..], &["tail", "x"], &["dlq", "list"]] {
+        folder.invoker(verb).failed(
+            2,
+            &[
+                "error: it is not said where to look",
+                "why: neither --data, nor --kafka, nor --topology is given",
+                "help: give --data DIR of a run, --kafka HOST:PORT, or --topology FILE",
+            ],
+        );
+        let of_topology = [verb, &["--topology", "topology.yaml"]].concat();
+        folder.invoker(&of_topology).failed(
+            2,
+            &[
+                "error: the topology names no Kafka",
+                "neither `kafka` nor `ioAddress`",
+                "give --kafka HOST:PORT",
+            ],
+        );
+    }
+    folder.invoker(&["state", "export", "e"]).failed(
+        2,
+        &["it is not said where to look", "nor --redis, nor", "give --data DIR of a run, --redis URL"],
+    );
+    folder
+        .invoker(&["state", "export", "e", "--topology", "."])
+        .failed(2, &["error: the topology names no Redis", "why: its spec has no `state`"]);
+    folder.invoker(&["topics", "--topology", "no.yaml"]).failed(3, &["cannot read topology \"no.yaml\""]);
+}
+
+#[test]
+fn places_that_exclude_each_other_are_refused() {
+    let folder = Folder::new();
+    folder
+        .invoker(&["topics", "--data", "data", "--kafka", "h:1"])
+        .failed(2, &["'--data <DIR>' cannot be used with '--kafka <HOST:PORT>'"]);
+    folder
+        .invoker(&["state", "export", "e", "--data", "data", "--redis", "redis://h"])
+        .failed(2, &["'--data <DIR>' cannot be used with '--redis <URL>'"]);
+    folder
+        .invoker(&["tail", "x", "--data", "data", "--follow"])
+        .failed(2, &["'--data <DIR>' cannot be used with '--follow'"]);
+    folder.invoker(&["topics", "--kafka", "h"]).failed(2, &["invalid value 'h'", "it is host:port"]);
+    folder.invoker(&["topics", "--data", "data", "--secrets", "s"]).failed(2, &["--topology"]);
+}
+
+#[test]
+fn services_that_do_not_answer_are_named() {
+    let folder = Folder::new();
+    for verb in [&["topics"][..], &["tail", "x"], &["dlq", "replay"]] {
+        let words = [verb, &["--kafka", "127.0.0.1:1"]].concat();
+        folder.invoker(&words).failed(10, &["cannot use Kafka at \"127.0.0.1:1\"", "why: ", "help: "]);
+    }
+    folder
+        .invoker(&["state", "export", "e", "--redis", "redis://u:s3cret@127.0.0.1:1"])
+        .failed(10, &["cannot use Redis at \"redis://127.0.0.1:1\"", "refused", "help: "]);
 }

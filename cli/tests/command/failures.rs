@@ -42,10 +42,8 @@ fn a_stopped_partition_ends_the_run_and_says_where_it_stands() {
     let folder = folder("stop");
     for _ in 0..2 {
         let ended = run(&folder);
-        ended.failed(
-            7,
-            &["partition 0 of entity \"only\" stopped", "told-to", "goes on in front of that record"],
-        );
+        ended
+            .failed(7, &["partition 0 of entity \"only\" stopped", "told-to", "it goes on where it stopped"]);
         assert!(ended.err.contains("ended after"), "{ended:?}");
         assert_eq!(folder.read("out.txt"), "one\n");
     }

@@ -134,6 +134,23 @@ impl Running {
         self.lanes.len()
     }
 
+    /// Lanes that ended though nobody asked them to.
+    pub(super) fn stopped_lanes(&self) -> usize {
+        self.lanes.iter().filter(|lane| lane.thread.is_finished()).count()
+    }
+
+    /// Starts those lanes again, with the partitions that they had.
+    pub(super) fn start_again(&mut self) -> Result<(), StartError> {
+        let Self { made_from, lanes } = self;
+        for (number, lane) in (0..).zip(lanes).filter(|(_, lane)| lane.thread.is_finished()) {
+            let new = made_from.lane(number, lane.partitions.clone())?;
+            if std::mem::replace(lane, new).thread.join().is_err() {
+                tracing::error!(entity = made_from.document.id, "a lane panicked");
+            }
+        }
+        Ok(())
+    }
+
     /// Whether this is what the document asks for.
     pub(super) fn is_as(&self, entity: &EntityDocument, program: Option<&Arc<dyn Program>>) -> bool {
         *self.made_from.document == *entity && self.runs(program)

@@ -10,6 +10,8 @@
 //! | on the same services | partitions come and go, entities that changed otherwise start anew, the rest is not touched |
 //! | on other services | they are connected first; then everything moves over |
 //! | right, and a service is away | it waits, and says so; what runs goes on |
+//!
+//! A lane that stopped for a reason that somebody can mend is started again, after 5 seconds and then ever less often.
 
 mod error;
 mod functions;
@@ -18,7 +20,7 @@ mod signals;
 mod watch;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use invoker_engine::{Engine, EngineOptions};
 
@@ -32,7 +34,7 @@ use crate::db::Database;
 use crate::services::{self, ServiceError};
 use crate::stop::Stop;
 use functions::Functions;
-use patience::Patience;
+use patience::{Patience, Retry};
 use watch::Watch;
 
 /// How often the folder is looked at, and how often a service that is away is tried again.
@@ -55,8 +57,8 @@ pub fn run(options: Options, stop: &Stop) -> Result<(), Error> {
     let wanted = watch.look().unwrap_or_else(|| Config::read(&options.config))?;
     let engine = EngineOptions { cache_dir: options.code_cache.clone(), ..EngineOptions::default() };
     let functions = Functions::new(Engine::new(engine).map_err(FunctionError::Engine)?);
-    let patience = Patience::default();
-    Controller { options, stop, watch, functions, wanted: Some(wanted), running: None, patience }.run()
+    let (patience, retry) = (Patience::default(), Retry::default());
+    Controller { options, stop, watch, functions, wanted: Some(wanted), running: None, patience, retry }.run()
 }
 
 /// What runs.
@@ -76,6 +78,7 @@ struct Controller<'a> {
     wanted: Option<Config>,
     running: Option<Running>,
     patience: Patience,
+    retry: Retry,
 }
 
 impl Controller<'_> {
@@ -90,12 +93,25 @@ impl Controller<'_> {
                 Some(Err(error)) => self.refuse(&error.into()),
                 None => {}
             }
+            self.start_again();
         }
         let Some(running) = self.running.take() else { return Ok(()) };
         tracing::info!(deadline = ?self.options.drain, "ending: what was read is committed");
         running.host.stop(self.options.drain)?;
         tracing::info!("ended");
         Ok(())
+    }
+
+    /// What stopped a lane (a right, a topic) may be mended elsewhere, so that waiting can help.
+    fn start_again(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        if !self.retry.is_due(running.host.has_stopped(), Instant::now()) {
+            return;
+        }
+        match running.host.start_again() {
+            Ok(entities) => tracing::info!(?entities, "lanes that had stopped are started again"),
+            Err(error) => tracing::warn!(%error, "lanes that have stopped cannot be started again"),
+        }
     }
 
     /// What cannot be had yet stays wanted; what is wrong is refused where something runs, and ends the host where

@@ -61,9 +61,54 @@ impl Patience {
     }
 }
 
+/// When what has stopped is started again: soon at first, then ever less often.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// When it was started last, or seen to have stopped.
+    last: Option<Instant>,
+    gap: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { last: None, gap: FIRST }
+    }
+}
+
+impl Retry {
+    /// Whether it is time to.
+    pub(super) fn is_due(&mut self, stopped: bool, now: Instant) -> bool {
+        if !stopped {
+            // What runs may only not have met its trouble yet.
+            if self.last.is_some_and(|last| now - last > 2 * LONGEST) {
+                *self = Self::default();
+            }
+            return false;
+        }
+        if now - *self.last.get_or_insert(now) < self.gap {
+            return false;
+        }
+        self.last = Some(now);
+        self.gap = (self.gap * 2).min(LONGEST);
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stops_again_is_started_ever_less_often() {
+        let (mut retry, start) = (Retry::default(), Instant::now());
+        let mut due = |from: u64, to: u64, stopped: &dyn Fn(u64) -> bool| {
+            let at = |second| start + Duration::from_secs(second);
+            (from..to).filter(|&s| retry.is_due(stopped(s), at(s))).collect::<Vec<u64>>()
+        };
+        assert_eq!(due(0, 80, &|second| second % 2 == 0), [6, 16, 36, 76], "though it ran in between");
+        assert_eq!(due(80, 700, &|_| false), [0; 0]);
+        assert_eq!(due(700, 706, &|_| true), [705], "after a long time it is another trouble");
+    }
 
     #[test]
     fn the_same_trouble_is_told_ever_less_often() {

@@ -27,6 +27,7 @@ pub use self::redis::{RedisOptions, RedisState};
 pub use embedded::{EmbeddedState, Journal};
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use invoker_core::commit::{CommitId, Token};
 use invoker_core::records::Column;
@@ -174,6 +175,32 @@ pub struct Scan<'a> {
     pub limit: usize,
 }
 
+/// What a tool goes through of the state of an entity.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk<'a> {
+    pub deployment: &'a str,
+    pub entity: &'a str,
+    /// Of this partition only.
+    pub partition: Option<u32>,
+    /// Of this state only.
+    pub state: Option<&'a str>,
+    /// Of keys that begin with this only.
+    pub prefix: &'a [u8],
+}
+
+/// One value that a walk comes by; an expired one may be among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    pub partition: u32,
+    pub state: &'a str,
+    pub key: &'a [u8],
+    /// `None` for value states.
+    pub field: Option<&'a [u8]>,
+    pub value: &'a [u8],
+    /// Milliseconds since the Unix epoch; -1 = never.
+    pub expires: i64,
+}
+
 /// What is kept about a scope beside its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Meta {
@@ -264,6 +291,10 @@ pub trait StateStore: Send + Sync {
     fn set_meta(&self, scope: &Scope, token: Token, meta: &Meta) -> Result<Answer, Error>;
     /// Scopes that hold anything, for tools.
     fn scopes(&self) -> Result<Vec<Scope>, Error>;
+    /// Shows promoted state value by value until `take` breaks off, for tools: the fields of a key one after another,
+    /// all else in any order. What stays as it is meanwhile is shown, and may be shown twice where others write; so it
+    /// is a picture of one moment only where nobody does.
+    fn walk(&self, walk: Walk<'_>, take: &mut dyn FnMut(&Item<'_>) -> ControlFlow<()>) -> Result<(), Error>;
     /// Removes values whose expiry lies before `before`, which must lie behind every clock in use by a good margin.
     /// Looks at `rows` values at most and goes on from there next time; one who does not own the scope removes nothing.
     /// A store that needs no sweeping is always at the end.

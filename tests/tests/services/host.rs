@@ -1,84 +1,9 @@
 //! A host of a configuration folder: waits for its services, follows its document, ends in order.
 
-use std::fs::File;
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
-
-use invoker_tests::built;
 use invoker_tests::servers::{self, Kafka, KafkaOptions};
 
-use crate::workplace::{Workplace, consume, counted, last_counts, wait};
-
-/// A running `invoker host`; ended when it is dropped.
-struct Host<'a> {
-    place: &'a Workplace,
-    process: Child,
-}
-
-impl<'a> Host<'a> {
-    fn start(place: &'a Workplace) -> Self {
-        let log = File::create(place.path("host.log")).unwrap();
-        let process =
-            place.command(&["host", "--config", "config"]).stderr(log).stdout(Stdio::null()).spawn().unwrap();
-        Self { place, process }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.place.path("host.log")).unwrap()
-    }
-
-    fn says(&mut self, text: &str) {
-        wait(text, || {
-            let log = self.log();
-            let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none() || log.contains(text), "ended without {text:?}:\n{log}");
-            log.contains(text)
-        });
-    }
-
-    /// Ends it by SIGTERM; returns what a shell sees.
-    fn end(mut self) -> i32 {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.process.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Host<'_> {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-fn document(place: &Workplace, generation: u32, kafka: &str, redis: &str, partitions: &str) -> String {
-    let guest = |name: &str| built::guest(name).unwrap().display().to_string();
-    format!(
-        "generation: {generation}\ndeployment: {name}\nhost: h0\nkafka: {{ bootstrapServers: {kafka:?} }}\n\
-         redis: {{ url: {redis:?} }}\nentities:\n\
-         - id: split\n  function: {split}\n  inputs: [{{ topic: {lines} }}]\n  outputs: [{words}]\n  \
-           partitions: {partitions}\n  partitionCount: 3\n  onFailure: skip\n\
-         - id: count\n  function: {count}\n  inputs: [{{ topic: {words} }}]\n  outputs: [{counts}]\n  \
-           partitions: [0, 1, 2]\n  partitionCount: 3\n  lanes: 2\n  onFailure: skip\n",
-        name = place.name,
-        split = guest("wordcount_split"),
-        count = guest("wordcount_count"),
-        lines = place.topic("lines"),
-        words = place.topic("words"),
-        counts = place.topic("counts"),
-    )
-}
-
-fn produce(kafka: &Kafka, topic: &str, partition: u32, text: &str) {
-    let partition = partition.to_string();
-    let mut kcat = Command::new("kcat")
-        .args(["-P", "-b", &kafka.address(), "-t", topic, "-p", &partition, "-X", "acks=all"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    kcat.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(kcat.wait().unwrap().success());
-}
+use crate::hosting::{Host, at_kafka, at_redis, document};
+use crate::workplace::{Workplace, consume, counted, last_counts, produce, wait};
 
 #[test]
 fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
@@ -91,7 +16,8 @@ fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
     let broker = &kafka.brokers()[0];
     broker.server().stop().unwrap();
     let write = |generation, partitions: &str| {
-        place.write("config/host.yaml", &document(&place, generation, &kafka.address(), &redis, partitions));
+        let (kafka, redis) = (at_kafka(&kafka.address()), at_redis(&redis));
+        place.write("config/host.yaml", &document(&place, generation, &kafka, &redis, partitions));
     };
     write(1, "[0, 1]");
     let mut host = Host::start(&place);
@@ -102,7 +28,7 @@ fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
 
     let lines = ["a b c a\n".repeat(100), "b c\n".repeat(100), "c d\n".repeat(100)];
     for (partition, lines) in lines.iter().enumerate() {
-        produce(&kafka, &place.topic("lines"), partition as u32, lines);
+        produce(&kafka.address(), &place.topic("lines"), partition as u32, lines);
     }
     let counts = || consume(&kafka.address(), &place.topic("counts"));
     let expected = counted(&lines[..2].concat());
@@ -133,7 +59,8 @@ fn a_host_moves_over_to_another_redis_only_when_it_answers() {
         kafka.tool("org.apache.kafka.tools.TopicCommand", &words).unwrap();
     }
     let write = |generation, redis: &str| {
-        let text = document(&place, generation, &kafka.address(), redis, "[0, 1, 2]");
+        let (kafka, redis) = (at_kafka(&kafka.address()), at_redis(redis));
+        let text = document(&place, generation, &kafka, &redis, "[0, 1, 2]");
         place.write("config/host.yaml", &text);
     };
     write(1, &redis);
@@ -141,7 +68,7 @@ fn a_host_moves_over_to_another_redis_only_when_it_answers() {
     host.says("running deployment=");
     write(2, "redis://127.0.0.1:1");
     host.says("waiting: cannot use Redis at \"redis://127.0.0.1:1\"");
-    produce(&kafka, &place.topic("lines"), 0, "a b a\n");
+    produce(&kafka.address(), &place.topic("lines"), 0, "a b a\n");
     let counts = || last_counts(&consume(&kafka.address(), &place.topic("counts")));
     wait("what runs to go on", || counts() == counted("a b a"));
     let other = servers::Redis::start(&servers::RedisOptions::default()).unwrap();

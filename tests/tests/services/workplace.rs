@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use invoker_tests::built;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longest that anything may take that is waited for.
@@ -21,6 +23,7 @@ pub(crate) struct Workplace {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
+    pub(crate) out: String,
     pub(crate) err: String,
 }
 
@@ -81,12 +84,27 @@ impl Workplace {
     }
 
     pub(crate) fn invoker(&self, words: &[&str]) -> Ended {
-        let Output { status, stderr, .. } = self.command(words).output().unwrap();
-        Ended { code: status.code().unwrap_or(-1), err: String::from_utf8_lossy(&stderr).into_owned() }
+        ended(&self.command(words).output().unwrap())
     }
 }
 
+pub(crate) fn ended(Output { status, stdout, stderr }: &Output) -> Ended {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ended { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+}
+
 impl Ended {
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self
+    }
+
+    /// The objects that were printed.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     #[track_caller]
     pub(crate) fn failed(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, code, "{}", self.err);
@@ -121,6 +139,18 @@ pub(crate) fn consume(kafka: &str, topic: &str) -> String {
     let words = ["-C", "-b", kafka, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k %s\\n"];
     let output = Command::new("kcat").args(words).args(["-X", "isolation.level=read_committed"]).output();
     String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// Writes lines to a partition.
+pub(crate) fn produce(kafka: &str, topic: &str, partition: u32, lines: &str) {
+    let partition = partition.to_string();
+    let mut kcat = Command::new("kcat")
+        .args(["-P", "-b", kafka, "-t", topic, "-p", &partition, "-X", "acks=all"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    kcat.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(kcat.wait().unwrap().success());
 }
 
 pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {

@@ -89,7 +89,7 @@ fn open(
     positions: &HashMap<PathBuf, Position>,
 ) -> Result<Option<Reading>, Error> {
     let failed = |error: std::io::Error| unreadable(path, &error);
-    let group = group(&feeder.context.deployment, &feeder.input.topic, path);
+    let group = group(&feeder.context.names, &feeder.input.topic, path);
     let seen = match positions.get(path) {
         Some(position) => Some(position.clone()),
         None if feeder.context.keep => Position::load(&*feeder.context.log, &group)?,

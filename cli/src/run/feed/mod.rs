@@ -70,7 +70,8 @@ impl Input {
 #[derive(Clone)]
 pub struct FeedContext {
     pub log: Arc<dyn Log>,
-    pub deployment: String,
+    /// What the names of groups and transactional ids begin with.
+    pub names: String,
     /// Keep positions (there is a data directory).
     pub keep: bool,
     pub follow: bool,
@@ -83,7 +84,7 @@ pub struct FeedContext {
 
 impl std::fmt::Debug for FeedContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FeedContext").field("deployment", &self.deployment).finish_non_exhaustive()
+        f.debug_struct("FeedContext").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -125,7 +126,7 @@ impl Feed {
     /// Starts the thread. The path is looked at before, so that a missing file is told before anything runs.
     pub fn start(number: usize, input: Input, context: FeedContext) -> Result<Self, Error> {
         let progress = Arc::new(InputProgress::new(&input.topic, &input.name()));
-        let id = format!("invoker-run.{}.input.{number}", context.deployment);
+        let id = format!("{}.input.{number}", context.names);
         let writer = Writer::new(&*context.log, &id, &input.topic, Arc::clone(&progress))?;
         let feeder = Feeder { input, context, writer, progress: Arc::clone(&progress) };
         let thread = std::thread::Builder::new()

@@ -9,7 +9,8 @@ use invoker_core::partitioner::murmur2;
 use invoker_host::log::{Committed, Log, TopicPartition};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Exit, chain};
+use crate::data::log_failed;
+use crate::error::{Error, Exit};
 use crate::records::printable;
 
 /// Bytes in front of the position by which a file is known again: an inode alone may have been given to a new file.
@@ -30,11 +31,8 @@ pub(super) struct Position {
 }
 
 /// The name under which positions of this file in this topic are kept.
-pub(super) fn group(deployment: &str, topic: &str, path: &Path) -> String {
-    format!(
-        "invoker-run.{deployment}.input.{topic}.{}",
-        printable(path.as_os_str().as_encoded_bytes(), usize::MAX)
-    )
+pub(super) fn group(names: &str, topic: &str, path: &Path) -> String {
+    format!("{names}.input.{topic}.{}", printable(path.as_os_str().as_encoded_bytes(), usize::MAX))
 }
 
 impl Position {
@@ -46,17 +44,12 @@ impl Position {
 
     /// What the log holds under `group`.
     pub(super) fn load(log: &dyn Log, group: &str) -> Result<Option<Self>, Error> {
-        let failed = |why: String| {
-            Error::new(
-                Exit::Data,
-                "cannot read the position of an input",
-                why,
-                "give another --data directory",
-            )
-        };
-        let offsets = log.group(group).map_err(|error| failed(chain(&error)))?;
+        let what = "cannot read the position of an input";
+        let offsets = log.group(group).map_err(|error| log_failed(what, &error))?;
         let Some((_, committed)) = offsets.into_iter().next() else { return Ok(None) };
-        serde_json::from_str(&committed.metadata).map(Some).map_err(|error| failed(error.to_string()))
+        serde_json::from_str(&committed.metadata)
+            .map(Some)
+            .map_err(|error| Error::new(Exit::Data, what, error, "use the version that wrote it"))
     }
 
     /// The same position as an offset of a group.

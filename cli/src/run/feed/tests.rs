@@ -24,7 +24,7 @@ fn data() -> (Data, tempfile::TempDir) {
 fn context(data: &Data) -> FeedContext {
     FeedContext {
         log: Arc::clone(&data.log),
-        deployment: "default.test".to_owned(),
+        names: "invoker-run.default.test".to_owned(),
         keep: true,
         follow: false,
         consumed: vec!["lines".to_owned()],

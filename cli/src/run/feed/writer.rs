@@ -86,10 +86,11 @@ impl Writer {
             self.producer.begin().map_err(|error| failed(&self.topic, error))?;
             self.open = true;
         }
+        // First, so that a record that was not taken is told by its own name.
+        self.producer.flush().map_err(|error| failed(&self.topic, error))?;
         if let Some((group, offset)) = position {
             self.producer.add_offsets(group, &[offset]).map_err(|error| failed(&self.topic, error))?;
         }
-        self.producer.flush().map_err(|error| failed(&self.topic, error))?;
         let outcome = self.producer.commit();
         self.open = false;
         if outcome != Commit::Committed {

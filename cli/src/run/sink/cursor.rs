@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::writer::Target;
 use super::{Output, OutputTarget, unwritable};
 use crate::data::{log_failed, not_committed};
-use crate::error::{Error, Exit, chain};
+use crate::error::{Error, Exit};
 use crate::records::printable;
 
 /// What of a topic is in the file.
@@ -38,12 +38,7 @@ pub(super) struct CursorKeeper {
 }
 
 impl CursorKeeper {
-    pub(super) fn open(
-        log: &dyn Log,
-        number: usize,
-        output: &Output,
-        deployment: &str,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(log: &dyn Log, number: usize, output: &Output, names: &str) -> Result<Self, Error> {
         let target = match &output.target {
             OutputTarget::Stdout => "-".to_owned(),
             OutputTarget::Path(path) => {
@@ -52,9 +47,9 @@ impl CursorKeeper {
             }
         };
         let producer = log
-            .producer(&format!("invoker-run.{deployment}.output.{number}"))
+            .producer(&format!("{names}.output.{number}"))
             .map_err(|error| log_failed("cannot keep the cursor of an output", &error))?;
-        let group = format!("invoker-run.{deployment}.output.{}.{target}", output.topic);
+        let group = format!("{names}.output.{}.{target}", output.topic);
         Ok(Self { producer, group, topic: output.topic.clone() })
     }
 
@@ -63,23 +58,16 @@ impl CursorKeeper {
     }
 
     pub(super) fn load(&self, log: &dyn Log) -> Result<Option<Cursor>, Error> {
-        let failed = |why: String| {
-            Error::new(
-                Exit::Data,
-                "cannot read the cursor of an output",
-                why,
-                "give another --data directory",
-            )
-        };
-        let committed = log.group(&self.group).map_err(|error| failed(chain(&error)))?;
+        let what = "cannot read the cursor of an output";
+        let committed = log.group(&self.group).map_err(|error| log_failed(what, &error))?;
         if committed.is_empty() {
             return Ok(None);
         }
         let mut cursor = Cursor::default();
         for (place, at) in committed {
             cursor.offsets.insert(place.partition, at.offset);
-            let Place { length } =
-                serde_json::from_str(&at.metadata).map_err(|error| failed(error.to_string()))?;
+            let Place { length } = serde_json::from_str(&at.metadata)
+                .map_err(|error| Error::new(Exit::Data, what, error, "use the version that wrote it"))?;
             cursor.length = length;
         }
         Ok(Some(cursor))

@@ -85,7 +85,7 @@ pub struct Sink {
 
 impl Sink {
     /// Opens the output, at its cursor where one is kept, and starts the thread.
-    pub fn start(number: usize, output: &Output, data: &Data, deployment: &str) -> Result<Self, Error> {
+    pub fn start(number: usize, output: &Output, data: &Data, names: &str) -> Result<Self, Error> {
         let progress = Arc::new(OutputProgress {
             topic: output.topic.clone(),
             target: output.name(),
@@ -93,7 +93,7 @@ impl Sink {
             state: Mutex::default(),
         });
         let finish = Arc::new(AtomicBool::new(false));
-        let writer = Writer::open(number, output, data, deployment, Arc::clone(&progress))?;
+        let writer = Writer::open(number, output, data, names, Arc::clone(&progress))?;
         let (told, shown) = (Arc::clone(&finish), Arc::clone(&progress));
         let thread = std::thread::Builder::new()
             .name(format!("output-{number}"))

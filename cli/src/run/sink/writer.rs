@@ -87,14 +87,14 @@ impl Writer {
         number: usize,
         output: &Output,
         data: &Data,
-        deployment: &str,
+        names: &str,
         progress: Arc<OutputProgress>,
     ) -> Result<Self, Error> {
         let (log, synced) = (&*data.log, data.keeps);
         let failed = |error| log_failed(&format!("cannot read topic {:?}", output.topic), &error);
         let topic = log.topics().describe(&output.topic).map_err(failed)?;
         let partitions = topic.map_or(0, |topic| topic.partitions);
-        let keeper = CursorKeeper::open(log, number, output, deployment)?;
+        let keeper = CursorKeeper::open(log, number, output, names)?;
         data.expect_reader(keeper.group(), &output.topic);
         let cursor = keeper.load(log)?;
         let (target, length) = cursor::open_target(output, cursor.as_ref())?;

@@ -48,6 +48,8 @@ mistakes! {
     };
     data_is_missing: "There is no data directory to look into", "invoker tail counts --data nowhere",
         |f| f.invoker(&["tail", "counts", "--data", "nowhere"]);
+    nothing_says_where_to_look: "Nothing says where to look", "invoker tail counts",
+        |f| f.invoker(&["tail", "counts"]);
     an_entity_is_misspelt: "An entity is misspelt when looking into its state",
         "invoker state get cuont total a --data data", |f| {
         run(f, &["--input", "lines=in.txt", "--data", "data"]).succeeded();

@@ -15,12 +15,14 @@ mod data;
 mod machine;
 mod ownership;
 mod scans;
+mod walks;
 
 pub use commits::*;
 pub use data::*;
 pub use machine::*;
 pub use ownership::*;
 pub use scans::*;
+pub use walks::*;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +31,8 @@ use invoker_core::commit::{CommitId, Token};
 use invoker_core::records::Column;
 
 use super::{
-    Answer, Applied, Apply, Changes, Page, Read, Scan, Scope, Stage, StateKind, StateStore, Take, Values,
+    Answer, Applied, Apply, Changes, Item, Page, Read, Scan, Scope, Stage, StateKind, StateStore, Take,
+    Values, Walk,
 };
 
 /// Opens the store under test; called once per fact.
@@ -68,6 +71,8 @@ macro_rules! state_conformance {
             a_scan_is_cut_into_pages
             a_plain_map_is_scanned_whole
             keys_of_a_value_state_are_scanned
+            a_walk_shows_everything_of_an_entity
+            a_walk_through_large_states_is_whole
             large_values_come_back
             binary_keys_do_not_run_into_each_other
             scopes_are_independent

@@ -107,6 +107,11 @@ impl Control {
         u16::try_from(at).ok()
     }
 
+    /// Names and shapes, by number.
+    pub(super) fn states(&self) -> &[(String, Shape)] {
+        &self.states
+    }
+
     pub(super) fn number_of(&mut self, name: &str, kind: StateKind) -> u16 {
         self.find_state(name, kind).unwrap_or_else(|| {
             self.states.push((name.to_owned(), Shape::from(kind)));

@@ -34,17 +34,22 @@ impl From<crate::state::StateKind> for Shape {
 }
 
 pub(super) fn escape(part: &[u8], key: &mut Vec<u8>) {
+    escape_open(part, key);
+    key.extend([0, END]);
+}
+
+/// What all escaped strings begin with that begin with this.
+pub(super) fn escape_open(part: &[u8], key: &mut Vec<u8>) {
     for &byte in part {
         key.push(byte);
         if byte == 0 {
             key.push(ESCAPED);
         }
     }
-    key.extend([0, END]);
 }
 
 /// Takes an escaped string off the front.
-fn unescape(key: &mut &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unescape(key: &mut &[u8]) -> Option<Vec<u8>> {
     let mut part = Vec::new();
     loop {
         let (&byte, rest) = key.split_first()?;

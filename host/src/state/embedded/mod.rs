@@ -18,16 +18,19 @@ mod rows;
 mod scopes;
 mod steps;
 mod sweep;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use invoker_core::commit::{CommitId, Token};
 
 use super::{
-    Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take, Values,
+    Answer, Applied, Apply, Error, Item, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take,
+    Values, Walk,
 };
 use crate::db::{self, Batch, Database, Space, Value};
 use control::{Control, FORMAT};
@@ -188,6 +191,10 @@ impl StateStore for EmbeddedState {
 
     fn scopes(&self) -> Result<Vec<Scope>, Error> {
         Ok(self.scopes.taken())
+    }
+
+    fn walk(&self, walk: Walk<'_>, take: &mut dyn FnMut(&Item<'_>) -> ControlFlow<()>) -> Result<(), Error> {
+        self.walk_all(walk, take)
     }
 
     fn sweep(&self, scope: &Scope, token: Token, before: i64, rows: usize) -> Result<Swept, Error> {

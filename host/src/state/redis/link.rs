@@ -81,13 +81,13 @@ impl Facts {
     }
 
     /// Whether state can be kept there. Policies that evict only keys with an expiry (`volatile-…`) leave ours alone.
-    pub(super) fn check(&self, server: &Address) -> Result<(), Problem> {
+    pub(super) fn check(&self, server: &Address, options: &RedisOptions) -> Result<(), Problem> {
         let server = server.to_string();
         let major = self.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         if major.is_none_or(|major| major < 7) {
             return Err(Problem::TooOld { server, found: self.version.clone() });
         }
-        if self.policy.starts_with("allkeys") {
+        if self.policy.starts_with("allkeys") && !options.looks {
             return Err(Problem::Evicts { server, policy: self.policy.clone() });
         }
         if self.replica { Err(Problem::Replica { server }) } else { Ok(()) }
@@ -188,7 +188,8 @@ mod tests {
 
     fn check(info: &str) -> Result<(), String> {
         let server = Address { host: "h".into(), port: 1 };
-        Facts::read(info).check(&server).map_err(|problem| problem.to_string())
+        let options = RedisOptions::new(Vec::new());
+        Facts::read(info).check(&server, &options).map_err(|problem| problem.to_string())
     }
 
     #[test]

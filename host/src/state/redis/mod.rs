@@ -25,16 +25,19 @@ mod scan;
 mod scripts;
 mod sweep;
 mod values;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use invoker_core::commit::{CommitId, Token};
 
 use super::{
-    Answer, Applied, Apply, Error, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take, Values,
+    Answer, Applied, Apply, Error, Item, Meta, Page, Read, Scan, Scope, Stage, StateStore, Swept, Take,
+    Values, Walk,
 };
 use batch::Batch;
 use exchange::Call;
@@ -60,6 +63,9 @@ pub struct RedisOptions {
     pub connect_timeout: Duration,
     /// Longest wait for an answer; also how long a step is tried again while Redis is away. Default 5 s.
     pub response_timeout: Duration,
+    /// For a tool that only reads: nothing is tried out on the server, which may evict, be full, or let its user do
+    /// no more than read. Default `false`.
+    pub looks: bool,
 }
 
 impl RedisOptions {
@@ -72,6 +78,7 @@ impl RedisOptions {
             wait_replicas: 0,
             connect_timeout: Duration::from_secs(2),
             response_timeout: Duration::from_secs(5),
+            looks: false,
         }
     }
 }
@@ -104,6 +111,9 @@ impl RedisState {
         }
         let nodes = Nodes::connect(options).map_err(|problem| problem.into_error(ACTION))?;
         let state = Self { nodes, swept: sweep::Places::default() };
+        if state.nodes.options.looks {
+            return Ok(state);
+        }
         let nobody = Scope { deployment: "probe".into(), entity: String::new(), partition: 0 };
         state.script(Call::write(ACTION), &scripts::PROBE, &nobody, &[], |_| Some(()))?;
         Ok(state)
@@ -314,10 +324,15 @@ impl StateStore for RedisState {
     fn scopes(&self) -> Result<Vec<Scope>, Error> {
         let mut scopes = BTreeSet::new();
         let prefix = &self.nodes.options.prefix;
-        self.nodes.each_key(&names::control_pattern(prefix), |key| {
+        self.nodes.each_key("list scopes", &names::control_pattern(prefix), |key| {
             scopes.extend(names::scope_of(prefix, key));
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(scopes.into_iter().collect())
+    }
+
+    fn walk(&self, walk: Walk<'_>, take: &mut dyn FnMut(&Item<'_>) -> ControlFlow<()>) -> Result<(), Error> {
+        self.walk_all(walk, take)
     }
 
     fn sweep(&self, scope: &Scope, token: Token, before: i64, rows: usize) -> Result<Swept, Error> {

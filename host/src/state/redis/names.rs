@@ -73,9 +73,41 @@ pub(super) fn control_pattern(prefix: &str) -> String {
     format!("{{{prefix}:{FORMAT}:*}}:control")
 }
 
+/// Pattern of the keys that hold values of an entity.
+pub(super) fn values_pattern(prefix: &str, deployment: &str, entity: &str, partition: Option<u32>) -> String {
+    let encoded = |part: &str| percent_encode(part.as_bytes(), ENCODED).to_string();
+    let partition = partition.map_or_else(|| "*".to_owned(), |partition| partition.to_string());
+    format!("{{{prefix}:{FORMAT}:{}:{}:{partition}}}:[vm]:*", encoded(deployment), encoded(entity))
+}
+
+/// What a key that holds values holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) scope: Scope,
+    pub(super) state: String,
+    /// Of a map state.
+    pub(super) key: Option<Vec<u8>>,
+}
+
+/// `None` where the key is none of ours, or holds no values.
+pub(super) fn holder_of(prefix: &str, key: &str) -> Option<Holder> {
+    let (tag, name) = key.split_once("}:")?;
+    let scope = scope_of_tag(prefix, tag.strip_prefix('{')?)?;
+    let mut parts = name.split(':');
+    let (space, state, key) = (parts.next()?, parts.next()?, parts.next());
+    let state = percent_decode_str(state).decode_utf8().ok()?.into_owned();
+    let key = key.map(|key| percent_decode_str(key).collect());
+    let fits = matches!((space, &key), ("v", None) | ("m", Some(_))) && parts.next().is_none();
+    fits.then_some(Holder { scope, state, key })
+}
+
 /// `None` where the key is no control key of ours.
 pub(super) fn scope_of(prefix: &str, key: &str) -> Option<Scope> {
-    let tag = key.strip_prefix('{')?.strip_suffix("}:control")?.strip_prefix(prefix)?;
+    scope_of_tag(prefix, key.strip_prefix('{')?.strip_suffix("}:control")?)
+}
+
+fn scope_of_tag(prefix: &str, tag: &str) -> Option<Scope> {
+    let tag = tag.strip_prefix(prefix)?;
     let mut parts = tag.strip_prefix(':')?.split(':');
     let mut next = || parts.next();
     let (format, deployment, entity, partition) = (next()?, next()?, next()?, next()?);
@@ -111,6 +143,23 @@ mod tests {
             ["{invoker:2:a:b:1}:control", "{invoker:1:a:b:1}:meta", "{invoker:1:a:b:x}:control", "control"]
         {
             assert_eq!(scope_of("invoker", key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_a_key_holds_is_read_back() {
+        let scope = Scope { deployment: ":".into(), entity: "a{}".into(), partition: 3 };
+        let names = Names::of("in:voker", &scope);
+        let held = |name: &str| holder_of("in:voker", &names.key(name));
+        let holder =
+            |key: Option<&[u8]>| Holder { scope: scope.clone(), state: "s:".into(), key: key.map(Vec::from) };
+        assert_eq!(held(&value_state("s:")), Some(holder(None)));
+        for key in [&b""[..], b"k", b":}\xff"] {
+            assert_eq!(held(&map_key("s:", key, false)), Some(holder(Some(key))));
+            assert_eq!(held(&map_key("s:", key, true)), None, "an index");
+        }
+        for other in ["control", "meta", "ttl", "v:s:k", "m:s"] {
+            assert_eq!(held(other), None, "{other}");
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates, Value};
@@ -154,8 +155,11 @@ impl Nodes {
         let Some(first) = self.seeds.first() else { return Err(Problem::NoAddress) };
         let seed = self.seeds.iter().find(|seed| address_of(seed).as_ref() == Some(address)).unwrap_or(first);
         let (mut link, facts) = Link::open(&redirected(seed, address), &self.options)?;
-        facts.check(address)?;
-        link.load_scripts()?;
+        facts.check(address, &self.options)?;
+        // One who looks needs them hardly ever, and finds them there.
+        if !self.options.looks {
+            link.load_scripts()?;
+        }
         Ok(link)
     }
 
@@ -190,29 +194,47 @@ impl Nodes {
 }
 
 impl Nodes {
-    /// Goes through the keys of all primaries that match. One may come twice.
-    pub(super) fn each_key(&self, pattern: &str, mut each: impl FnMut(&str)) -> Result<(), Error> {
+    /// Goes through the keys of all primaries that match, until `each` breaks off. One may come twice.
+    pub(super) fn each_key(
+        &self,
+        action: &'static str,
+        pattern: &str,
+        mut each: impl FnMut(&str) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
         for primary in &self.map().primaries {
-            self.keys_of(primary, pattern, &mut each).map_err(|problem| problem.into_error("list scopes"))?;
+            let mut cursor = "0".to_owned();
+            loop {
+                let (next, keys) = self
+                    .some_keys(primary, pattern, &cursor)
+                    .map_err(|problem| problem.into_error(action))?;
+                for key in keys.iter().filter_map(text) {
+                    if each(key)?.is_break() {
+                        return Ok(());
+                    }
+                }
+                if next == "0" {
+                    break;
+                }
+                cursor = next;
+            }
         }
         Ok(())
     }
 
-    fn keys_of(&self, primary: &Address, pattern: &str, each: &mut impl FnMut(&str)) -> Result<(), Problem> {
+    fn some_keys(
+        &self,
+        primary: &Address,
+        pattern: &str,
+        cursor: &str,
+    ) -> Result<(String, Vec<Value>), Problem> {
         let mut link = self.link(primary)?;
-        let mut cursor = "0".to_owned();
-        loop {
-            let mut command = redis::cmd("SCAN");
-            let answer = link.ask(command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000))?;
-            let Value::Array(parts) = &answer else { return Err(link.unexpected(&answer)) };
-            let [next, Value::Array(keys)] = parts.as_slice() else { return Err(link.unexpected(&answer)) };
-            keys.iter().filter_map(text).for_each(&mut *each);
-            cursor = text(next).unwrap_or("0").to_owned();
-            if cursor == "0" {
-                self.give_back(link);
-                return Ok(());
-            }
-        }
+        let mut command = redis::cmd("SCAN");
+        let answer = link.ask(command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000))?;
+        let Value::Array(parts) = &answer else { return Err(link.unexpected(&answer)) };
+        let [next, Value::Array(keys)] = parts.as_slice() else { return Err(link.unexpected(&answer)) };
+        let found = (text(next).unwrap_or("0").to_owned(), keys.clone());
+        self.give_back(link);
+        Ok(found)
     }
 }
 
@@ -238,7 +260,7 @@ fn look(place: &ConnectionInfo, options: &RedisOptions) -> Result<(Map, bool), P
         (true, Some(false)) => return Err(Problem::InCluster { server }),
         (false, Some(true)) => return Err(Problem::NotInCluster { server }),
         (false, _) => {
-            facts.check(&address)?;
+            facts.check(&address, options)?;
             return Ok((Map::single(address), false));
         }
         (true, _) => {}

@@ -112,7 +112,9 @@ impl RedisState {
             let mut batch = Batch::default();
             batch.push(names.slot, &command);
             let answers = self.nodes.run(Call::read("scan state"), &batch)?;
-            let (next, items) = chunk(&answers)
+            let (next, items) = answers
+                .first()
+                .and_then(chunk)
                 .ok_or_else(|| unreadable(scan.scope, "scan state", &format!("{answers:?}")))?;
             for (field, stored) in items {
                 if cursor.after.as_deref().is_some_and(|after| field <= after) {
@@ -139,11 +141,11 @@ impl RedisState {
 }
 
 /// Name and stored value.
-type Item<'a> = (&'a [u8], &'a [u8]);
+pub(super) type Row<'a> = (&'a [u8], &'a [u8]);
 
 /// The next cursor and the items of an answer to HSCAN, in order and each once.
-fn chunk(answers: &[Value]) -> Option<(&str, Vec<Item<'_>>)> {
-    let [Value::Array(parts)] = answers else { return None };
+pub(super) fn chunk(answer: &Value) -> Option<(&str, Vec<Row<'_>>)> {
+    let Value::Array(parts) = answer else { return None };
     let [next, Value::Array(items)] = parts.as_slice() else { return None };
     let mut items: Vec<_> = items
         .chunks(2)
@@ -166,7 +168,7 @@ fn push(page: &mut Page, scan: Scan<'_>, field: &[u8], stored: &[u8]) -> Result<
 }
 
 /// What MATCH takes for "begins with".
-fn pattern(prefix: &[u8]) -> Vec<u8> {
+pub(super) fn pattern(prefix: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(prefix.len() + 2);
     for &byte in prefix {
         if b"*?[]\\^".contains(&byte) {

@@ -1,6 +1,7 @@
 //! A host's way to the state: every request may be lost, late or answered in vain; and a store that can go back to
 //! what it was.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, RwLock};
 
 use invoker_core::commit::{CommitId, Token};
@@ -9,8 +10,8 @@ use super::controls::Control;
 use super::schedule::{HostId, Request, Schedule};
 use crate::db::Database;
 use crate::state::{
-    self, Answer, Applied, Apply, Changes, EmbeddedState, Journal, Meta, Page, Read, Scan, Scope, Stage,
-    StateStore, Take, Values,
+    self, Answer, Applied, Apply, Changes, EmbeddedState, Item, Journal, Meta, Page, Read, Scan, Scope,
+    Stage, StateStore, Take, Values, Walk,
 };
 
 /// The store that all hosts share.
@@ -290,6 +291,14 @@ impl StateStore for SimState {
 
     fn scopes(&self) -> Result<Vec<Scope>, state::Error> {
         self.shared.store().scopes()
+    }
+
+    fn walk(
+        &self,
+        walk: Walk<'_>,
+        take: &mut dyn FnMut(&Item<'_>) -> ControlFlow<()>,
+    ) -> Result<(), state::Error> {
+        self.shared.store().walk(walk, take)
     }
 }
 
