@@ -111,16 +111,18 @@ impl Running {
         self.context.stop.store(true, Ordering::Relaxed);
         self.feeds.into_iter().for_each(Feed::join);
         let mut errors: Vec<Error> = self.log_error.into_iter().collect();
+        let status = self.host.status();
+        // Its last commits are outputs too.
+        if let Err(error) = self.host.stop(STOP_DEADLINE) {
+            errors.push(Error::internal("the host did not end in order", error));
+        }
         for sink in self.sinks {
             if let OutputState::Failed(error) = sink.finish() {
                 errors.push(error);
             }
         }
         errors.extend(self.inputs.iter().filter_map(|input| input.failure()));
-        let snapshot = Snapshot::take(&self.inputs, self.host.status(), &self.outputs);
-        if let Err(error) = self.host.stop(STOP_DEADLINE) {
-            errors.push(Error::internal("the host did not end in order", error));
-        }
+        let snapshot = Snapshot::take(&self.inputs, status, &self.outputs);
         errors.extend(stopped(&snapshot, self.kept));
         let interrupted = self.interrupt.asked() && !self.follow;
         if interrupted && self.inputs.iter().any(|input| input.state() == InputState::CutShort) {

@@ -58,7 +58,13 @@ fn write(store: &dyn StateStore, scope: &Scope, states: &[(&str, StateKind, &[Ro
     let Take::Taken { token, .. } = store.take(scope, 7, "t", None).unwrap() else { panic!("{scope}") };
     store.finish(scope, token, None).unwrap().unwrap();
     let versions = states.iter().map(|(name, ..)| ((*name).to_owned(), 1)).collect();
-    let meta = Meta { format: 1, partition_count: 14, partitioner: "murmur2".to_owned(), versions };
+    let meta = Meta {
+        format: 1,
+        partition_count: 14,
+        partitioner: "murmur2".to_owned(),
+        versions,
+        ..Meta::default()
+    };
     assert_eq!(store.set_meta(scope, token, &meta).unwrap(), Answer::Ok);
     let mut base = None;
     for (sequence, (name, kind, rows)) in (1..).zip(states) {
