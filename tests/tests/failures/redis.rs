@@ -135,7 +135,7 @@ fn rewound(pipeline: &Pipeline, host: &mut Host) {
     let mid = by_partition(&pipeline.kafka, &pipeline.topic("mid"));
     assert_eq!(mid.values().map(Vec::len).sum::<usize>(), 4 * PART as usize, "one part came twice");
     for (partition, entries) in mid {
-        let wanted = &truth.mid[&partition];
+        let wanted = truth.mid.get(&partition).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         let first: Vec<&Entry> = entries.iter().filter(|entry| seen.insert(*entry)).collect();
         assert!(

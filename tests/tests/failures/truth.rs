@@ -153,7 +153,8 @@ pub(crate) fn dead_letters(pipeline: &Pipeline, entity: &str) -> BTreeMap<u32, V
 
 fn fields(line: &str) -> [&str; 4] {
     let all: Vec<_> = line.split('\t').collect();
-    all.try_into().unwrap_or_else(|all: Vec<_>| panic!("{} fields in {line:?}", all.len()))
+    assert_eq!(all.len(), 4, "{line:?}");
+    all.try_into().unwrap()
 }
 
 pub(crate) fn kcat(kafka: &str, topic: &str, format: &str) -> String {
