@@ -13,3 +13,4 @@ mod projects;
 mod runs;
 mod topologies;
 mod usage;
+mod watching;
