@@ -7,6 +7,7 @@ mod data;
 mod failures;
 mod files;
 mod functions;
+mod guides;
 mod invocation;
 mod mistakes;
 mod projects;
