@@ -27,19 +27,17 @@ use self::sink::OutputTarget;
 use crate::args::{Format, RunArgs};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::functions::Loader;
-use crate::plan::Topology;
+use crate::plan::Loaded;
 
 /// Runs a topology until it is drained, or ended.
 pub fn run(args: &RunArgs, format: Format, environment: &Environment, screen: &Screen) -> Result<(), Error> {
     let started = Instant::now();
     let interrupt = Interrupt::listen()?;
-    let topology = Topology::read(&args.topology)?;
-    let (loaded, reloader) = if args.watch {
-        let mut reloader = Reloader::prepare(&topology, args, environment, screen)?;
-        (reloader.load(topology)?, Some(reloader))
+    let (reloader, loaded) = if args.watch {
+        let (reloader, loaded) = Reloader::prepare(args, environment, screen)?;
+        (Some(reloader), loaded)
     } else {
-        (topology.load(&mut Loader::new(environment)?)?, None)
+        (None, Loaded::read(&args.topology, environment)?)
     };
     let inputs = places::inputs(args, &loaded)?;
     let outputs = places::outputs(args, &loaded, &inputs)?;

@@ -87,7 +87,7 @@ impl<'a> Running<'a> {
         let context = context(args, &data, &plan);
         if let Some(reloader) = &reloader {
             let watched = reloader.watches();
-            display.say("watch", &format!("watching {watched}"), json!({"watched": watched}));
+            display.say("watch", &format!("watching {}", watched.join(", ")), json!({"watched": watched}));
         }
         let reload = reloader.map(|reloader| reloader.start(args, data)).transpose()?;
         let feeds = start_feeds(inputs, &context)?;

@@ -170,7 +170,7 @@ fn what_does_not_compile_is_told_and_what_runs_goes_on() {
     ask(&mut run, 8);
     folder.write(source, good.replace("letter.is_alphabetic()", "*letter == 'w'"));
     let swapped = run.wait_for("swapped watched-code in");
-    assert!(swapped.contains("built . in") && swapped.contains("loaded in"), "{swapped}");
+    assert!(swapped.contains("built watched-code in") && swapped.contains("loaded in"), "{swapped}");
     ask(&mut run, 2);
     // Saved as it is: nothing to swap.
     folder.write(source, folder.read(source) + "\n// A comment.\n");
@@ -200,14 +200,12 @@ fn a_changed_topology_is_taken_up_and_a_wrong_one_refused() {
     assert!(run.answer().ends_with('Y'));
     // A second entity, and another limit of the first.
     let two = topology(", limits: { batchRecords: 1 }")
-        + "    - { name: second, function: ./f.wasm, inputTopic: in, outputTopic: out }\n";
+        + "    - { name: second, function: ./f.wasm, inputTopic: in, outputTopic: out, startPosition: latest }\n";
     folder.write("topology.yaml", two);
     run.wait_for("swapped only, started second in");
     run.send(&line(2));
-    // The second reads the input from its beginning.
-    let mut answers: Vec<String> = (0..3).map(|_| run.answer()[..10].to_owned()).collect();
-    answers.sort_unstable();
-    assert_eq!(answers, [&line(1)[..10], &line(2)[..10], &line(2)[..10]]);
+    let answers = [run.answer(), run.answer()];
+    assert!(answers.iter().all(|answer| answer.to_lowercase() == line(2)), "{answers:?}");
     folder.write("topology.yaml", topology(", limits: { batchRecords: 1 }"));
     run.wait_for("ended second in");
     let (more, _) = run.end();

@@ -3,6 +3,7 @@
 //! Stops at the first step that fails. No step is skipped: a tool that is missing and cannot be provided is a
 //! failure that names the line to type.
 
+mod component;
 mod count;
 mod steps;
 
@@ -30,6 +31,8 @@ pub(crate) enum Step {
     Tests,
     /// Tests of the functions, outside WebAssembly
     GuestTests,
+    /// A project of `invoker new` with cargo-component
+    Component,
     /// API documentation
     Docs,
     /// Licences, banned crates and sources

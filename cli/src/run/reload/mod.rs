@@ -17,7 +17,7 @@ use crate::data::Data;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::functions::{self, Loader};
-use crate::plan::{Loaded, Topology};
+use crate::plan::Loaded;
 
 /// What the thread tells the run.
 enum News {
@@ -54,16 +54,15 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Builds what is not built yet, or was changed since.
+    /// Reads the topology, and builds what is not built yet or was changed since.
     pub(super) fn prepare(
-        topology: &Topology,
         args: &RunArgs,
         environment: &Environment,
         screen: &Screen,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Loaded), Error> {
         let mut watched = Watched::new(args, environment)?;
-        watched.follow(topology);
-        let seen = watched.look()?;
+        let (seen, topology) = watched.look()?;
+        let topology = topology?;
         let (loader, environment) = (Loader::new(environment)?, environment.clone());
         let mut reloader = Self { watched, seen, loader, environment, screen: screen.clone() };
         for project in reloader.seen.projects.clone().into_keys() {
@@ -72,18 +71,14 @@ impl Reloader {
             }
         }
         reloader.seen.components = reloader.watched.components()?;
-        Ok(reloader)
+        let loaded = topology.load(&mut reloader.loader)?;
+        Ok((reloader, loaded))
     }
 
-    pub(super) fn load(&mut self, topology: Topology) -> Result<Loaded, Error> {
-        topology.load(&mut self.loader)
-    }
-
-    /// The projects that are built when they are saved, and the topology.
-    pub(super) fn watches(&self) -> String {
-        let projects = self.seen.projects.keys().map(|project| project.as_path());
-        let all = projects.chain(std::iter::once(self.watched.topology.as_path()));
-        all.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    /// What is looked at, as the user named it.
+    pub(super) fn watches(&self) -> Vec<String> {
+        let functions = self.seen.components.keys().cloned();
+        functions.chain(std::iter::once(self.watched.topology.display().to_string())).collect()
     }
 
     /// Goes on in a thread of its own. It ends with the run; a build that is under way then is left to end by itself.
@@ -111,11 +106,7 @@ impl Reloader {
 
     /// Builds what was saved, and loads what may have changed; says what could not be built.
     fn look(&mut self) -> Result<(Option<Fresh>, Vec<Error>), Error> {
-        let topology = Topology::read(&self.watched.topology);
-        if let Ok(topology) = &topology {
-            self.watched.follow(topology);
-        }
-        let now = self.watched.look()?;
+        let (now, topology) = self.watched.look()?;
         let before = std::mem::replace(&mut self.seen, now);
         if self.seen == before {
             return Ok((None, Vec::new()));
@@ -144,7 +135,7 @@ impl Reloader {
             let began = Instant::now();
             let _still = self.screen.still();
             match build::component(project, &self.environment) {
-                Ok(_) => built.push((project.display().to_string(), began.elapsed())),
+                Ok(_) => built.push((name(project), began.elapsed())),
                 Err(error) => errors.push(error),
             }
         }
@@ -156,6 +147,14 @@ impl Reloader {
         let built = functions::last_build(project, self.environment.cargo_target.as_deref());
         built.map_or(true, |component| functions::stale(project, &component).is_some())
     }
+}
+
+/// A project as a user calls it: `.` by the name of its folder.
+fn name(project: &Path) -> String {
+    let named = project.file_name().is_some() || project.as_os_str().is_empty();
+    let whole = if named { None } else { project.canonicalize().ok() };
+    let folder = whole.as_deref().and_then(Path::file_name);
+    folder.map_or_else(|| project.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 impl Drop for Reload<'_> {

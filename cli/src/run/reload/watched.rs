@@ -47,7 +47,7 @@ pub(super) struct Watched {
 /// Everything as it lay there at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    topology: Option<Source>,
+    pub(super) topology: Option<Source>,
     /// The sources of each project.
     pub(super) projects: BTreeMap<PathBuf, Vec<Source>>,
     /// The component of each function, where there is one.
@@ -87,15 +87,18 @@ impl Watched {
         true
     }
 
-    /// Watches what a topology names from now on.
-    pub(super) fn follow(&mut self, topology: &Topology) {
-        self.references = topology.functions().into_iter().map(str::to_owned).collect();
-    }
-
-    /// Everything as it is now. Folders are watched before their files are looked at: no change falls between.
-    pub(super) fn look(&mut self) -> Result<Seen, Error> {
+    /// Everything as it is now, and the topology. What it names is watched from now on; where it cannot be read, what it
+    /// named before.
+    ///
+    /// Folders are watched before their files are looked at, and these before they are read: no change falls between.
+    pub(super) fn look(&mut self) -> Result<(Seen, Result<Topology, Error>), Error> {
         let folder = folder_of(&self.topology);
         self.watch(&folder)?;
+        let stamp = Source::of(&self.topology);
+        let topology = Topology::read(&self.topology);
+        if let Ok(topology) = &topology {
+            self.references = topology.functions().into_iter().map(str::to_owned).collect();
+        }
         let mut projects = BTreeMap::new();
         for project in self.references.clone().iter().map(|reference| folder.join(reference)) {
             if let Ok(root) = project.canonicalize()
@@ -111,7 +114,7 @@ impl Watched {
             }
         }
         let components = self.components()?;
-        Ok(Seen { topology: Source::of(&self.topology), projects, components })
+        Ok((Seen { topology: stamp, projects, components }, topology))
     }
 
     /// The components as they are now.
