@@ -1,6 +1,6 @@
 //! The command as a user runs it: its messages, its exit codes, what it leaves behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cases;
 mod data;

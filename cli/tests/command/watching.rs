@@ -89,7 +89,7 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
 fn topology(settings: &str) -> String {
     format!(
         "apiVersion: invoker.io/v1alpha1\nkind: InvokerDeployment\nmetadata: {{ name: one }}\nspec:\n  \
-         topics: {{ in: {{ partitions: 2 }}, out: {{ partitions: 2 }} }}\n  statefulEntities:\n    \
+         topics: {{ in: {{ partitions: 2 }}, out: {{ partitions: 1 }} }}\n  statefulEntities:\n    \
          - {{ name: only, function: ./f.wasm, inputTopic: in, outputTopic: out{settings} }}\n"
     )
 }
@@ -100,7 +100,7 @@ fn save(folder: &Folder, component: &Path) {
     std::fs::rename(folder.path("new.wasm"), folder.path("f.wasm")).unwrap();
 }
 
-/// `raw_map` makes the last ten letters large, `wordcount_split` leaves a line of one word as it is.
+/// One partition of `out` keeps their order. `raw_map` makes the last ten letters large, `wordcount_split` leaves a line of one word as it is.
 fn line(number: u64) -> String {
     format!("{number:010}xxxxxxxxxxyyyyyyyyyy")
 }
@@ -145,7 +145,8 @@ fn every_record_is_answered_once_by_the_old_code_or_then_by_the_new() {
     }
     for (partition, answers) in (0..).zip(&partitions) {
         let expected: Vec<u64> = (0..sent).filter(|number| number / RUN % 2 == partition).collect();
-        assert_eq!(answers.iter().map(|(number, _)| *number).collect::<Vec<_>>(), expected);
+        let numbers: Vec<u64> = answers.iter().map(|(number, _)| *number).collect();
+        assert!(numbers == expected, "lost, doubled or out of order in partition {partition}: {numbers:?}");
         assert!(answers.is_sorted_by_key(|(_, is_new)| *is_new) && !answers[0].1, "old after new");
     }
 }
@@ -158,7 +159,7 @@ fn what_does_not_compile_is_told_and_what_runs_goes_on() {
     let good = folder.read(source);
     let mut run = Watching::start(&folder, "watched-code");
     run.wait_for("watching .");
-    let mut ask = |run: &mut Watching, letters: u32| {
+    let ask = |run: &mut Watching, letters: u32| {
         run.send("two words");
         assert_eq!(run.answer(), format!(r#"{{"words":2,"letters":{letters}}}"#));
     };

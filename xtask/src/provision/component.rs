@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::install;
 use super::wasm::{self, Toolchain};
-use super::{Provided, install};
 use crate::project::Project;
 
 const VERSION: &str = "0.21.1";

@@ -57,7 +57,8 @@ mistakes! {
     };
     the_function_is_cut_off: "The file of a function is cut off", "invoker run topology.yaml", |f| {
         let whole = std::fs::read(crate::invocation::guest("wordcount_split")).unwrap();
-        f.write("half.wasm", whole.get(..whole.len() / 2).unwrap());
+        // So few bytes are the same in every build.
+        f.write("half.wasm", whole.get(..20).unwrap());
         run(f, "./half.wasm")
     };
     the_function_is_in_a_registry: "The function is named as in a registry", "invoker run topology.yaml",
