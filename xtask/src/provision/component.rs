@@ -24,7 +24,7 @@ pub(crate) struct CargoComponent {
 /// Both of them.
 pub(crate) fn provide(project: &Project) -> Result<CargoComponent> {
     let toolchain = wasm::provide_target(project, TARGET)?.thing;
-    let program = install::provide(project, "cargo-component", VERSION, "about three minutes")?.thing;
+    let program = install::provide(project, "cargo-component", VERSION, "ten minutes on two cores")?.thing;
     Ok(CargoComponent { program, toolchain })
 }
 
