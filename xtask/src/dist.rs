@@ -16,7 +16,7 @@ const COMPLETIONS: [(&str, &str); 3] = [("bash", "invoker"), ("zsh", "_invoker")
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Where the archive goes; target/dist if it is not given
+    /// Where the archive goes; dist-archives in the target folder if it is not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Try the steps alone: a debug build, with the system's OpenSSL
