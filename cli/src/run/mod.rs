@@ -2,7 +2,7 @@
 //!
 //! Inputs ([`feed`]) write topics, the host runs the entities, outputs ([`sink`]) read topics. They are started, watched
 //! until everything is drained or somebody ends the run, and ended in order. With `--watch`, what is saved meanwhile is
-//! built and taken up ([`reload`]).
+//! built and taken up (module `reload`).
 
 pub mod display;
 mod drain;
