@@ -212,3 +212,20 @@ fn a_changed_topology_is_taken_up_and_a_wrong_one_refused() {
     let (more, _) = run.end();
     assert_eq!(more, [""; 0]);
 }
+
+#[test]
+fn a_partition_that_stopped_goes_on_with_code_that_is_mended() {
+    let folder = Folder::new();
+    folder.write("topology.yaml", topology(", onFailure: stop"));
+    // It wants keys, which lines have none of; `raw_map` does not.
+    save(&folder, &guest("ledger"));
+    let mut run = Watching::start(&folder, "");
+    run.wait_for("watching");
+    run.send(&line(1));
+    run.wait_for("stop");
+    save(&folder, &guest("raw_map"));
+    run.wait_for("swapped only in");
+    assert_eq!(run.answer().to_lowercase(), line(1));
+    let (more, _) = run.end();
+    assert_eq!(more, [""; 0]);
+}
