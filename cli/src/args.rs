@@ -110,7 +110,11 @@ the next one goes on where it ended, and so does a host of the same deployment. 
 kept in Kafka with the records, for as long as it keeps those of groups (offsets.retention.minutes, 7 days by
 default, after the last run). Where one of the two is embedded, --data keeps it.
 
-Without --follow the run ends when every input is at its end and everything is processed. Ctrl-C finishes what was
+With --watch, saving a source, a component or the topology is enough: what changed is built as by `invoker build` and
+takes the place of what ran, which commits before; no record is lost or comes twice. What does not build, or is not
+valid, is told, and what ran before runs on. Inputs are read as without it.
+
+Without --follow and --watch the run ends when every input is at its end and everything is processed. Ctrl-C finishes what was
 read and ends; a second one quits at once. Messages go to standard error, records to standard output.";
 
 #[derive(Debug, Args)]
@@ -135,6 +139,10 @@ pub struct RunArgs {
     /// Go on when the inputs are at their end, and read what is added to them
     #[arg(long, short)]
     pub follow: bool,
+    /// Build functions anew when their sources are saved, and swap them into the run; take up changes of the topology.
+    /// Goes on until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// Secrets that settings and services refer to: a folder with a file NAME/KEY for each
     #[arg(long, value_name = "FOLDER")]
     pub secrets: Option<PathBuf>,

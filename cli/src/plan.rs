@@ -1,18 +1,17 @@
-//! From a topology file to what a host runs: reads and checks the topology, loads its functions, plans it onto this
-//! machine. Owns the order of the checks; the rules are those of `core`.
+//! From a topology to what a host runs: plans it onto this machine. Owns the order of the checks; the rules are those of
+//! `core`.
 
+mod file;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use invoker_core::document::HostDocument;
 use invoker_core::names;
 use invoker_core::plan::{self, Local, NewTopic};
-use invoker_core::topology::{
-    self, Document, Functions, Ground, InvokerDeployment, Outside, Problems, Unavailable,
-};
+use invoker_core::topology::{self, Document, Functions, Ground, InvokerDeployment, Outside, Problems};
 use invoker_engine::Function;
 use invoker_host::StartError;
 use invoker_host::log::{Log, TopicPartition, TopicSpec};
@@ -23,11 +22,10 @@ use crate::data::log_failed;
 use crate::deployments::Deployment;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Problem, chain};
-use crate::functions;
+use crate::functions::Loader;
 use crate::services::Chosen;
 
-/// The name of the file in a folder that is given as a topology.
-pub(crate) const FILE: &str = "topology.yaml";
+pub(crate) use self::file::{FILE, Topology, folder_of};
 
 /// A topology that was read and checked, with its functions.
 #[derive(Debug)]
@@ -52,10 +50,7 @@ pub(crate) struct Plan {
 impl Loaded {
     /// Reads a topology, or that of a folder, and the functions that it names.
     pub(crate) fn read(path: &Path, environment: &Environment) -> Result<Self, Error> {
-        let path = file_of(path);
-        let document = read_document(&path)?;
-        let functions = load_functions(&document, &folder_of(&path), environment)?;
-        Ok(Self { document, functions })
+        Topology::read(path)?.load(&mut Loader::new(environment)?)
     }
 
     /// The topics that entities read or write.
@@ -221,25 +216,9 @@ impl Plan {
     }
 }
 
-/// The file of a topology, or of that of a folder.
-fn file_of(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(FILE) } else { path.to_owned() }
-}
-
 /// Reads a topology, or that of a folder, without the functions that it names.
 pub(crate) fn read_resource(path: &Path) -> Result<InvokerDeployment, Error> {
-    Ok(read_document(&file_of(path))?.resource().clone())
-}
-
-fn read_document(path: &Path) -> Result<Document, Error> {
-    let source = path.display().to_string();
-    let text = std::fs::read(path).map_err(|error| {
-        let help = "name a topology file, or the folder of a topology.yaml";
-        Error::new(Exit::Topology, format!("cannot read topology {source:?}"), error, help)
-    })?;
-    let document = topology::parse(&source, &text).map_err(|problems| invalid(&problems))?;
-    topology::check(&document, None).map_err(|problems| invalid(&problems))?;
-    Ok(document)
+    Ok(Topology::read(path)?.resource().clone())
 }
 
 /// The topics that a topology names.
@@ -248,49 +227,6 @@ pub(crate) fn topics_of(resource: &InvokerDeployment) -> BTreeSet<&str> {
     let named = entities.iter().flat_map(|entity| entity.input_topics().chain(entity.output_topics()));
     let dead_letters = entities.iter().filter_map(|entity| entity.dead_letter_topic.as_deref());
     named.chain(dead_letters).chain(resource.spec.topics.keys().map(String::as_str)).collect()
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    path.parent().map_or_else(PathBuf::new, Path::to_owned)
-}
-
-/// Loads every function; where some cannot be used, says so at their places in the topology.
-fn load_functions(
-    document: &Document,
-    folder: &Path,
-    environment: &Environment,
-) -> Result<BTreeMap<String, Function>, Error> {
-    let engine = functions::engine(environment)?;
-    let mut loaded: BTreeMap<PathBuf, Function> = BTreeMap::new();
-    let (mut found, mut missing) = (BTreeMap::new(), Functions::new());
-    for entity in &document.resource().spec.stateful_entities {
-        let function = functions::locate(&entity.function, folder, environment).and_then(|path| {
-            if let Some(function) = loaded.get(&path) {
-                return Ok(function.clone());
-            }
-            let function = functions::load(&engine, &path)?;
-            loaded.insert(path, function.clone());
-            Ok(function)
-        });
-        match function {
-            Ok(function) => {
-                found.insert(entity.name.clone(), function);
-            }
-            Err(error) => {
-                missing.insert(entity.name.clone(), Err(unavailable(error)));
-            }
-        }
-    }
-    topology::check_functions(document, &missing)
-        .map_err(|problems| Error { exit: Exit::Function, ..invalid(&problems) })?;
-    Ok(found)
-}
-
-fn unavailable(error: Error) -> Unavailable {
-    let problem = error.problems.into_iter().next();
-    let Problem { what, why, help } =
-        problem.unwrap_or(Problem { what: String::new(), why: String::new(), help: String::new() });
-    Unavailable { what, why, help }
 }
 
 /// Partitions of those of these topics that exist, and which of them hold records.

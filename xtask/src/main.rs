@@ -7,6 +7,7 @@
 mod bench;
 mod cache;
 mod demo;
+mod dist;
 mod guests;
 mod process;
 mod project;
@@ -43,6 +44,8 @@ enum Command {
     Soak(soak::Options),
     /// Start a Kafka, a Redis or a Redis Cluster to work with, and end them at Ctrl-C
     Servers(servers::Options),
+    /// Pack the command for users: optimised, with its licence, manual pages, completions and sums
+    Dist(dist::Options),
     /// Run the whole suite, as CI does
     Test {
         /// Run this step alone; may be given several times
@@ -70,6 +73,7 @@ fn run(command: Command) -> Result<()> {
         Command::Provision => provision::everything(&project),
         Command::Guests => guests::build(&project).map(drop),
         Command::Servers(options) => servers::run(&project, &options),
+        Command::Dist(options) => dist::run(&project, &options),
         Command::Test { only } => suite::run(&project, &only),
     }
 }

@@ -88,5 +88,5 @@ fn failed(project: &Path, tool: &str) -> Error {
     let shown = project.display().to_string();
     let what = format!("function {shown:?} does not build");
     let why = format!("{tool} says why above");
-    Error::new(Exit::Function, what, why, "mend the code and run `invoker build` again")
+    Error::new(Exit::Function, what, why, "mend the code and build it again")
 }

@@ -1,16 +1,18 @@
 //! From a function's name in a topology to the bytes of a component. Owns where components are looked for; what is
 //! in them is the engine's business.
 
+mod loader;
 mod project;
-mod stale;
+mod sources;
 
 use std::path::{Path, PathBuf};
 
 use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
 use invoker_host::control::refusal;
 
+pub(crate) use self::loader::Loader;
 pub(crate) use self::project::last_build;
-pub(crate) use self::stale::stale;
+pub(crate) use self::sources::{Source, Sources, stale};
 
 use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
@@ -57,11 +59,14 @@ pub(crate) fn engine(environment: &Environment) -> Result<Engine, Error> {
 
 /// Reads and loads a component.
 pub(crate) fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
-    let shown = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::new(Exit::Function, format!("cannot read function {shown:?}"), error, "check the file")
-    })?;
-    engine.load(&bytes).map_err(|error| refused(&shown, &error))
+    engine.load(&read(path)?).map_err(|error| refused(&path.display().to_string(), &error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| {
+        let what = format!("cannot read function {:?}", path.display().to_string());
+        Error::new(Exit::Function, what, error, "check the file")
+    })
 }
 
 fn refused(path: &str, error: &LoadError) -> Error {

@@ -1,8 +1,8 @@
 //! Everything that runs: started in one order, ended in the other.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use invoker_host::db::{self, Database};
@@ -13,10 +13,11 @@ use super::display::Display;
 use super::drain::Drain;
 use super::feed::{Feed, FeedContext, Input, InputProgress, InputSource, InputState};
 use super::interrupt::Interrupt;
+use super::reload::{Reload, Reloader};
 use super::sink::{Output, OutputProgress, OutputState, Sink};
 use super::snapshot::{self, Snapshot};
 use super::watch::Ending;
-use crate::args::{Durability, RunArgs};
+use crate::args::{Durability, RunArgs, TopicPlace};
 use crate::data::{self, Data};
 use crate::deployments;
 use crate::error::{Error, Exit, counted};
@@ -24,12 +25,13 @@ use crate::plan::{Loaded, Plan};
 use crate::services::Chosen;
 
 /// How long the host may take to end once everything is asked to.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a run is started with.
 pub(super) struct Start<'a> {
     pub(super) args: &'a RunArgs,
     pub(super) loaded: Loaded,
+    pub(super) reloader: Option<Reloader>,
     pub(super) inputs: Vec<Input>,
     pub(super) outputs: Vec<Output>,
     pub(super) interrupt: Interrupt,
@@ -38,7 +40,7 @@ pub(super) struct Start<'a> {
 }
 
 /// Everything that runs.
-pub(super) struct Running {
+pub(super) struct Running<'a> {
     pub(super) host: Host,
     pub(super) feeds: Vec<Feed>,
     sinks: Vec<Sink>,
@@ -47,6 +49,8 @@ pub(super) struct Running {
     pub(super) drain: Drain,
     /// What inputs share with this.
     pub(super) context: FeedContext,
+    /// What is saved while this runs.
+    pub(super) reload: Option<Reload<'a>>,
     /// Since when inputs that a stopped partition holds back have not moved.
     pub(super) stuck: Option<Instant>,
     /// When the log was last asked whether it still takes anything.
@@ -54,7 +58,8 @@ pub(super) struct Running {
     /// Why the log takes nothing more.
     pub(super) log_error: Option<Error>,
     pub(super) interrupt: Interrupt,
-    pub(super) follow: bool,
+    /// The run goes on when everything is processed.
+    pub(super) stays: bool,
     kept: bool,
     /// The log is one that may be away for a while.
     pub(super) is_service: bool,
@@ -62,19 +67,14 @@ pub(super) struct Running {
     pub(super) started: Instant,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     /// Outputs first, so that no record passes them; inputs last, so that all is ready for them.
-    pub(super) fn start(start: Start<'_>) -> Result<Self, Error> {
-        let Start { args, loaded, inputs, outputs, interrupt, display, started } = start;
+    pub(super) fn start(start: Start<'a>) -> Result<Self, Error> {
+        let Start { args, loaded, reloader, inputs, outputs, interrupt, display, started } = start;
         let on = Chosen::new(&args.services, loaded.resource(), args.secrets.as_deref())?;
         on.check_data(args.data.as_deref())?;
         let data = open(args, &on)?;
-        let plan = loaded.plan_run(
-            &*data.log,
-            &on,
-            inputs.iter().map(|input| input.topic.clone()).collect(),
-            outputs.iter().map(|output| output.topic.clone()).collect(),
-        )?;
+        let plan = plan(args, loaded, &data, &on)?;
         let document = plan.revealed(&on.services.secrets)?;
         prepare(&data, &plan)?;
         greet(&display, args, &on, &plan, &inputs);
@@ -84,7 +84,12 @@ impl Running {
         let host =
             Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
         let (kept, is_service) = (data.keeps, data.is_service);
-        let context = context(args, &data, &plan, &outputs);
+        let context = context(args, &data, &plan);
+        if let Some(reloader) = &reloader {
+            let watched = reloader.watches();
+            display.say("watch", &format!("watching {}", watched.join(", ")), json!({"watched": watched}));
+        }
+        let reload = reloader.map(|reloader| reloader.start(args, data)).transpose()?;
         let feeds = start_feeds(inputs, &context)?;
         Ok(Self {
             host,
@@ -94,11 +99,12 @@ impl Running {
             sinks,
             drain,
             context,
+            reload,
             stuck: None,
             probed: started,
             log_error: None,
             interrupt,
-            follow: args.follow,
+            stays: args.follow || args.watch,
             kept,
             is_service,
             display,
@@ -109,6 +115,7 @@ impl Running {
     /// Ends everything in order, and says how it went.
     pub(super) fn end(mut self, ending: Ending) -> Result<(), Error> {
         self.context.stop.store(true, Ordering::Relaxed);
+        drop(self.reload);
         self.feeds.into_iter().for_each(Feed::join);
         let mut errors: Vec<Error> = self.log_error.into_iter().collect();
         let status = self.host.status();
@@ -124,7 +131,7 @@ impl Running {
         errors.extend(self.inputs.iter().filter_map(|input| input.failure()));
         let snapshot = Snapshot::take(&self.inputs, status, &self.outputs);
         errors.extend(stopped(&snapshot, self.kept));
-        let interrupted = self.interrupt.asked() && !self.follow;
+        let interrupted = self.interrupt.asked() && !self.stays;
         if interrupted && self.inputs.iter().any(|input| input.state() == InputState::CutShort) {
             errors.push(unread(self.kept));
         }
@@ -154,8 +161,14 @@ fn open(args: &RunArgs, on: &Chosen) -> Result<Data, Error> {
     Data::on(&on.services, database)
 }
 
+/// Plans a topology onto what this run reads and writes.
+pub(super) fn plan(args: &RunArgs, loaded: Loaded, data: &Data, on: &Chosen) -> Result<Plan, Error> {
+    let topics = |places: &[TopicPlace]| places.iter().map(|place| place.topic.clone()).collect();
+    loaded.plan_run(&*data.log, on, topics(&args.input), topics(&args.output))
+}
+
 /// What must be there before anything reads or writes.
-fn prepare(data: &Data, plan: &Plan) -> Result<(), Error> {
+pub(super) fn prepare(data: &Data, plan: &Plan) -> Result<(), Error> {
     plan.create_topics(&*data.log)?;
     for (group, topic) in plan.readers() {
         data.expect_reader(&group, topic);
@@ -174,15 +187,20 @@ fn start_feeds(inputs: Vec<Input>, context: &FeedContext) -> Result<Vec<Feed>, E
     inputs.into_iter().enumerate().map(start).collect()
 }
 
-fn context(args: &RunArgs, data: &Data, plan: &Plan, outputs: &[Output]) -> FeedContext {
-    let read = plan.readers().map(|(_, topic)| topic).chain(outputs.iter().map(|output| &output.topic));
-    let consumed: BTreeSet<String> = read.cloned().collect();
+/// Topics that are read, by entities or outputs.
+pub(super) fn consumed(args: &RunArgs, plan: &Plan) -> Vec<String> {
+    let read = plan.readers().map(|(_, topic)| topic).chain(args.output.iter().map(|output| &output.topic));
+    let consumed: BTreeSet<&String> = read.collect();
+    consumed.into_iter().cloned().collect()
+}
+
+fn context(args: &RunArgs, data: &Data, plan: &Plan) -> FeedContext {
     FeedContext {
         log: Arc::clone(&data.log),
         names: plan.names(),
         keep: data.keeps,
         follow: args.follow,
-        consumed: consumed.into_iter().collect(),
+        consumed: Arc::new(Mutex::new(consumed(args, plan))),
         behind: Arc::default(),
         stop: Arc::default(),
     }

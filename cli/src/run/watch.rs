@@ -31,7 +31,7 @@ pub(super) enum Ending {
     Broken,
 }
 
-impl Running {
+impl Running<'_> {
     /// Waits until there is nothing left to do, or no use in going on.
     pub(super) fn watch(&mut self) -> Ending {
         loop {
@@ -46,7 +46,10 @@ impl Running {
             }
             let status = self.host.status();
             self.context.behind.store(behind(&status), Ordering::Relaxed);
-            if (!self.follow || self.context.stop.load(Ordering::Relaxed)) && self.is_drained(&status) {
+            if !self.context.stop.load(Ordering::Relaxed) {
+                self.reload(&status);
+            }
+            if (!self.stays || self.context.stop.load(Ordering::Relaxed)) && self.is_drained(&status) {
                 return Ending::Drained;
             }
             let (inputs, outputs) = (&self.inputs, &self.outputs);
@@ -102,7 +105,7 @@ impl Running {
     }
 
     fn stop_following(&self) {
-        if self.follow {
+        if self.stays {
             self.context.stop.store(true, Ordering::Relaxed);
         }
     }

@@ -1,15 +1,17 @@
 //! The command as a user runs it: its messages, its exit codes, what it leaves behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cases;
 mod data;
 mod failures;
 mod files;
 mod functions;
+mod guides;
 mod invocation;
 mod mistakes;
 mod projects;
 mod runs;
 mod topologies;
 mod usage;
+mod watching;

@@ -1,16 +1,22 @@
 //! Projects that `invoker new` makes: built, tested and run with nothing but the command and the tools of a language.
 
+use std::process::Command;
+
 use crate::invocation::{Ended, Folder};
 
 /// Builds and downloads are kept between runs of the tests, outside the projects.
-pub(crate) fn in_project(folder: &Folder, project: &str, args: &[&str]) -> Ended {
-    let mut command = folder.command(args);
-    command.current_dir(folder.path(project)).env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
+pub(crate) fn environment(command: &mut Command) -> &mut Command {
+    command.env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
     // A toolchain that was made for functions lies in the user's cache.
     match std::env::var_os("INVOKER_CACHE") {
         Some(cache) => command.env("INVOKER_CACHE", cache),
         None => command.env_remove("INVOKER_CACHE"),
-    };
+    }
+}
+
+pub(crate) fn in_project(folder: &Folder, project: &str, args: &[&str]) -> Ended {
+    let mut command = folder.command(args);
+    environment(command.current_dir(folder.path(project)));
     crate::invocation::ended(command.output().unwrap())
 }
 

@@ -5,11 +5,13 @@
 //! with a [`Missing`] that holds the commands to type. Whatever needs a thing asks for it; [`everything`]
 //! asks for all of them beforehand.
 
+pub(crate) mod component;
 pub(crate) mod deny;
 pub(crate) mod javascript;
 pub(crate) mod wasm;
 
 mod debian;
+mod install;
 mod kafka;
 mod rust_tools;
 mod services;

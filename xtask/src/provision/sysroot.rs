@@ -1,4 +1,4 @@
-//! A local Rust toolchain with the target `wasm32-wasip2`, for machines that reach package registries but not
+//! A local Rust toolchain with a target of WASI, `wasm32-wasip2` or `wasm32-wasip1`, for machines that reach package registries but not
 //! rustup's downloads.
 //!
 //! Debian ships a current compiler with the sources of the standard library (`rustc-web`, `rust-web-src`) and
@@ -12,7 +12,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::wasm::TARGET;
 use super::{Missing, announce, debian};
 use crate::cache::Entry;
 use crate::process;
@@ -22,33 +21,37 @@ const PACKAGES: [&str; 4] = ["cargo-web", "rust-web-src", "rustc-web", "wasi-lib
 const RUSTLIB: &str = "/usr/lib/rustlib";
 const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 const LINKERS: [&str; 2] = ["rust-lld", "wasm-component-ld"];
-const NAME: &str = "rust-wasip2";
 
 /// Raised whenever [`fill`] makes something else.
 const RECIPE: &str = "1";
 
 /// The toolchain, if an earlier run made it from what is installed now.
-pub(super) fn find(project: &Project) -> Result<Option<PathBuf>> {
+pub(super) fn find(project: &Project, target: &str) -> Result<Option<PathBuf>> {
     let Some(linkers) = linkers(project)? else { return Ok(None) };
     let Ok(versions) = debian::versions(&PACKAGES) else { return Ok(None) };
-    Ok(project.cache().find(NAME, &key(&linkers, &versions)))
+    Ok(project.cache().find(&name(target), &key(&linkers, &versions)))
 }
 
 /// The toolchain, made now unless it is there, from packages that are installed if need be.
-pub(super) fn make(project: &Project) -> Result<Entry> {
+pub(super) fn make(project: &Project, target: &str) -> Result<Entry> {
     let linkers = linkers(project)?.filter(|_| debian::offers("rustc-web")).ok_or_else(|| {
         let why = "functions in Rust become components with it";
-        Missing::new(format!("the target {TARGET}"), why, &[&format!("rustup target add {TARGET}")])
+        Missing::new(format!("the target {target}"), why, &[&format!("rustup target add {target}")])
     })?;
     if debian::versions(&PACKAGES).is_err() {
         debian::install(&PACKAGES, "a Rust that compiles to WebAssembly")?;
     }
     let versions = debian::versions(&PACKAGES)?;
-    let entry = project.cache().entry(NAME, &key(&linkers, &versions), |folder| {
-        announce(&format!("compile Rust's standard library for {TARGET} (about a minute)"));
-        fill(folder, &linkers)
+    let entry = project.cache().entry(&name(target), &key(&linkers, &versions), |folder| {
+        announce(&format!("compile Rust's standard library for {target} (about a minute)"));
+        fill(folder, &linkers, target)
     });
     entry.context("make a Rust toolchain for WebAssembly")
+}
+
+/// `invoker build` looks for that of wasm32-wasip2 by this name, too.
+fn name(target: &str) -> String {
+    target.replace("wasm32-", "rust-")
 }
 
 fn key<'a>(linkers: &'a Path, versions: &'a str) -> [&'a str; 3] {
@@ -69,16 +72,16 @@ fn host() -> Result<String> {
     Ok(format!("{architecture}-unknown-linux-gnu"))
 }
 
-fn fill(folder: &Path, linkers: &Path) -> Result<()> {
+fn fill(folder: &Path, linkers: &Path, target: &str) -> Result<()> {
     lay_out(folder, linkers)?;
-    let library = folder.join("lib/rustlib").join(TARGET).join("lib");
+    let library = folder.join("lib/rustlib").join(target).join("lib");
     let start = library.join("self-contained");
     fs::create_dir_all(&start)?;
     for name in ["libc.a", "crt1-command.o", "crt1-reactor.o"] {
         fs::copy(Path::new(WASI_LIBC).join(name), start.join(name)).context("copy the libc of WASI")?;
     }
     let build = folder.join("build");
-    let compiled = compile_library(&build)?;
+    let compiled = compile_library(&build, target)?;
     for file in fs::read_dir(&compiled)? {
         let file = file?;
         let name = file.file_name().to_string_lossy().into_owned();
@@ -111,7 +114,7 @@ fn lay_out(folder: &Path, linkers: &Path) -> Result<()> {
 }
 
 /// Compiles the standard library as a dependency of an empty crate; returns the folder of its rlibs.
-fn compile_library(build: &Path) -> Result<PathBuf> {
+fn compile_library(build: &Path, target: &str) -> Result<PathBuf> {
     fs::create_dir_all(build.join("src"))?;
     let manifest = "[package]\nname = \"empty\"\nedition = \"2021\"\n[workspace]\n\
                     [profile.release]\npanic = \"unwind\"\nopt-level = 3\ndebug = false\n";
@@ -119,7 +122,7 @@ fn compile_library(build: &Path) -> Result<PathBuf> {
     fs::write(build.join("src/lib.rs"), "#![no_std]\n")?;
     let mut cargo = Command::new("/usr/bin/cargo");
     cargo
-        .args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort"])
+        .args(["build", "--release", "--target", target, "-Zbuild-std=std,panic_abort"])
         .current_dir(build)
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1")
@@ -127,5 +130,5 @@ fn compile_library(build: &Path) -> Result<PathBuf> {
         .env("RUSTFLAGS", format!("-L native={WASI_LIBC} -Cembed-bitcode=yes"))
         .env_remove("RUSTUP_TOOLCHAIN");
     process::quiet(&mut cargo)?;
-    Ok(build.join("target").join(TARGET).join("release/deps"))
+    Ok(build.join("target").join(target).join("release/deps"))
 }

@@ -42,29 +42,33 @@ impl Toolchain {
 }
 
 pub(crate) fn provide(project: &Project) -> Result<Provided<Toolchain>> {
+    provide_target(project, TARGET)
+}
+
+/// A Rust compiler for another target of WASI.
+pub(super) fn provide_target(project: &Project, target: &str) -> Result<Provided<Toolchain>> {
     let active =
-        |new| Provided { thing: Toolchain::Active, what: format!("{TARGET} of the active toolchain"), new };
-    if has_target(project) {
+        |new| Provided { thing: Toolchain::Active, what: format!("{target} of the active toolchain"), new };
+    let local = |folder: PathBuf, new| {
+        let what = format!("{target} built from Debian's packages in '{}'", folder.display());
+        Provided { thing: Toolchain::Local(folder), what, new }
+    };
+    if has_target(project, target) {
         return Ok(active(false));
     }
-    if let Some(folder) = sysroot::find(project)? {
+    if let Some(folder) = sysroot::find(project, target)? {
         return Ok(local(folder, false));
     }
-    if rustup_adds_it() && has_target(project) {
+    if rustup_adds(target) && has_target(project, target) {
         return Ok(active(true));
     }
-    let made = sysroot::make(project)?;
+    let made = sysroot::make(project, target)?;
     Ok(local(made.path, made.made))
 }
 
-fn local(folder: PathBuf, new: bool) -> Provided<Toolchain> {
-    let what = format!("{TARGET} built from Debian's packages in '{}'", folder.display());
-    Provided { thing: Toolchain::Local(folder), what, new }
-}
-
 /// rustc names the folder of a target even when nothing is in it.
-fn has_target(project: &Project) -> bool {
-    let ask = ["--print", "target-libdir", "--target", TARGET];
+fn has_target(project: &Project, target: &str) -> bool {
+    let ask = ["--print", "target-libdir", "--target", target];
     let rustc = process::quiet(project.rustc().args(ask));
     rustc.is_ok_and(|folder| has_core(Path::new(folder.trim())))
 }
@@ -79,11 +83,11 @@ fn has_core(folder: &Path) -> bool {
     })
 }
 
-fn rustup_adds_it() -> bool {
+fn rustup_adds(target: &str) -> bool {
     if process::version("rustup").is_none() {
         return false;
     }
-    announce(&format!("rustup target add {TARGET}"));
+    announce(&format!("rustup target add {target}"));
     // A failure is no news here: what could be done about it is said by whoever comes last.
-    process::quiet_within(Command::new("rustup").args(["target", "add", TARGET]), RUSTUP_BOUND).is_ok()
+    process::quiet_within(Command::new("rustup").args(["target", "add", target]), RUSTUP_BOUND).is_ok()
 }

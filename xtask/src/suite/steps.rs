@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Step;
 use super::count::Count;
+use super::{Step, component};
 use crate::project::{Network, Project};
 use crate::provision::{deny, javascript};
 use crate::{guests, process, provision};
@@ -50,6 +50,7 @@ impl<'a> Checks<'a> {
                 }
                 self.tests(runners)
             }
+            Step::Component => component::check(self.project, self.cargo(self.project.root())),
             Step::Docs => process::shown(
                 self.cargo(self.project.root())
                     .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])

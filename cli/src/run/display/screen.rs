@@ -12,6 +12,7 @@ struct Inner {
     /// Log lines are objects.
     json: bool,
     live: bool,
+    is_still: bool,
     /// The table as it was drawn last.
     table: Vec<String>,
 }
@@ -26,6 +27,14 @@ impl Screen {
         let screen = Self::default();
         screen.inner().json = true;
         screen
+    }
+
+    /// Leaves the screen to other tools for as long as what is returned lives: lines are printed, the table is not.
+    pub fn still(&self) -> Still {
+        let mut inner = self.inner();
+        inner.is_still = true;
+        inner.table.clear();
+        Still(self.clone())
     }
 
     /// Whether a table is drawn. Switching it off leaves the last one standing.
@@ -52,6 +61,9 @@ impl Screen {
     /// Draws the table in place of the last one, each line cut to the width of the terminal.
     pub fn table(&self, lines: &[String]) {
         let mut inner = self.inner();
+        if inner.is_still {
+            return;
+        }
         let mut out = erase(inner.table.len());
         let (width, height) = size();
         inner.table = lines
@@ -61,6 +73,16 @@ impl Screen {
             .collect();
         draw(&inner.table, &mut out);
         print(&out);
+    }
+}
+
+/// No table is drawn while this lives.
+#[derive(Debug)]
+pub struct Still(Screen);
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.0.inner().is_still = false;
     }
 }
 

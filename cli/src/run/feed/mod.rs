@@ -15,8 +15,8 @@ mod writer;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ pub struct FeedContext {
     pub keep: bool,
     pub follow: bool,
     /// Topics that are read: inputs wait while too much lies there.
-    pub consumed: Vec<String>,
+    pub consumed: Arc<Mutex<Vec<String>>>,
     /// Records that entities are behind, as far as they go on at all.
     pub behind: Arc<AtomicU64>,
     pub stop: Arc<AtomicBool>,
@@ -98,8 +98,14 @@ impl FeedContext {
         if self.behind.load(Ordering::Relaxed) > BACKLOG_RECORDS {
             return true;
         }
-        let lying: u64 = self.consumed.iter().map(|topic| self.log.backlog_bytes(topic)).sum();
+        let consumed = self.consumed.lock().unwrap_or_else(PoisonError::into_inner);
+        let lying: u64 = consumed.iter().map(|topic| self.log.backlog_bytes(topic)).sum();
         lying > BACKLOG_BYTES
+    }
+
+    /// Other topics are read from now on.
+    pub fn read(&self, consumed: Vec<String>) {
+        *self.consumed.lock().unwrap_or_else(PoisonError::into_inner) = consumed;
     }
 
     /// Waits while the entities are too far behind. Returns at once when the run ends.

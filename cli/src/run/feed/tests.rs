@@ -27,7 +27,7 @@ fn context(data: &Data) -> FeedContext {
         names: "invoker-run.default.test".to_owned(),
         keep: true,
         follow: false,
-        consumed: vec!["lines".to_owned()],
+        consumed: Arc::new(Mutex::new(vec!["lines".to_owned()])),
         behind: Arc::default(),
         stop: Arc::default(),
     }

@@ -42,7 +42,7 @@ fn case(body: &str) -> Ended {
 mistakes! {
     a_method_is_misspelt: "A method is misspelt", "invoker build",
         |_| build("#[function]\nfn f(r: Record<'_>, out: &mut Output) -> Result { out.send(r.txet()?.as_bytes()) }\n"),
-        shows ["no method named `txet`", "--> src/lib.rs:", "help: mend the code and run `invoker build` again"];
+        shows ["no method named `txet`", "--> src/lib.rs:", "help: mend the code and build it again"];
     there_is_no_function: "There is no `#[function]`", "invoker build",
         |_| build("pub fn nothing(_: Record<'_>) {}\n"),
         shows ["cannot be used: the export \"invoker:udf/function\" is missing",
