@@ -258,13 +258,18 @@ fn stable_positions(
     source: &dyn Source,
     partition: u32,
 ) -> Result<Vec<Option<Committed>>, Trouble> {
+    let began = Instant::now();
     let one = |input: usize| loop {
         let tp = input_partition(&spec.entity.inputs, input, partition);
         match source.committed(&spec.group, &tp) {
             Err(log::Error::TimedOut { what }) if spec.stop.requested() => {
                 return Err(Trouble::recover("read committed positions", what));
             }
-            Err(log::Error::TimedOut { .. }) => {}
+            Err(log::Error::TimedOut { what }) => {
+                let (entity, waited) = (&spec.entity.id, began.elapsed());
+                let why = "a transaction of an earlier owner is open, or the group has no coordinator";
+                tracing::warn!(entity, partition, what, why, ?waited, "waiting for the committed position");
+            }
             answer => return answer.map_err(Trouble::log("read committed positions")),
         }
     };

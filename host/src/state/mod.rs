@@ -210,7 +210,7 @@ pub struct Meta {
     /// Per state: the version its values were last written with.
     pub versions: std::collections::BTreeMap<String, u32>,
     /// Per input topic, where the log tells: which topic of that name the positions belong to.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    #[serde(default)]
     pub topics: std::collections::BTreeMap<String, String>,
 }
 

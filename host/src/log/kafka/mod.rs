@@ -113,7 +113,14 @@ impl Groups {
         let action = "read committed positions";
         let answer = client.committed_offsets(wanted, ASK);
         serve(&client);
-        let answer = answer.map_err(|error| client.context().explain(error, action))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                // Whoever asks again asks with a new client, which looks for the coordinator anew.
+                self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(group);
+                return Err(client.context().explain(error, action));
+            }
+        };
         let found: Vec<_> = partitions.iter().map(|tp| committed(&answer, tp)).collect::<Result<_, _>>()?;
         // A topic that is not there looks like one without positions.
         for (tp, _) in partitions.iter().zip(&found).filter(|(_, found)| found.is_none()) {
