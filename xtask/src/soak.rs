@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: the kill test of the suite, as long as one likes, with the command built for release.
+//! `cargo xtask soak`: the kill tests of the suite, on the embedded backends and on Kafka and Redis, as long as one likes,
+//! with the command built for release.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,7 +10,7 @@ use crate::{guests, process};
 /// Options of the soak.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How often the run is killed
+    /// How often each of them kills
     #[arg(long, default_value_t = 1000)]
     kills: u32,
     /// Decides the input and the moments of the kills
@@ -21,7 +22,8 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     guests::build(project)?;
     process::shown(project.cargo().args(["build", "--release", "--package", "invoker"]))?;
     let mut test = project.cargo();
-    test.args(["test", "--release", "--package", "invoker-tests", "--test", "kill", "--", "--nocapture"]);
+    test.args(["test", "--release", "--package", "invoker-tests", "--test", "kill", "--test", "failures"]);
+    test.args(["--", "--nocapture", "killed_at_random"]);
     test.env("INVOKER_KILLS", options.kills.to_string()).env("INVOKER_SEED", options.seed.to_string());
     process::shown(&mut test)
 }
