@@ -11,6 +11,7 @@ mod kafka;
 mod owners;
 mod pipeline;
 mod records;
+mod recovery;
 mod redis;
 mod tail;
 mod truth;

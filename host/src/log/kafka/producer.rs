@@ -308,8 +308,12 @@ impl Producer for KafkaProducer {
             self.client.poll(Duration::ZERO);
             match self.client.abort_transaction(STEP) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-                result => return result.map_err(|error| self.ended(error, "abort a transaction")),
+                Err(error) => return Err(self.ended(error, "abort a transaction")),
+                Ok(()) => break,
             }
         }
+        // What is heard later of a record that was dropped would count against the next transaction.
+        self.settle();
+        Ok(())
     }
 }
