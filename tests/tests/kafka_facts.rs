@@ -120,6 +120,10 @@ fn a_record_that_kafka_refuses_is_named_and_undoes_its_transaction() {
         assert!(Instant::now() < deadline, "the limit never came");
     }
     assert_eq!(producer.commit(), Commit::Aborted);
+    let id = fresh("id");
+    drop(producer);
+    let mut producer = log.producer(&id).unwrap();
+    producer.open(&topic).unwrap();
     write(producer.as_mut(), &topic, &[b"kept"]);
     producer.flush().unwrap();
     assert_eq!(producer.commit(), Commit::Committed);
@@ -182,7 +186,7 @@ fn memory() -> usize {
 fn a_topic_made_again_has_another_id() {
     let log = log();
     let topic = topic(&log, 1, &[]);
-    let id = || log.topics().describe(&topic).unwrap().map(|topic| topic.id.unwrap());
+    let id = || log.topics().describe(&topic).unwrap().and_then(|topic| topic.id);
     let first = id().unwrap();
     pollster::block_on(admin().delete_topics(&[&topic], &AdminOptions::new())).unwrap();
     let deadline = Instant::now() + PATIENCE;

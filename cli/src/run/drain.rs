@@ -81,7 +81,7 @@ impl Drain {
     }
 
     fn is_at_end(&mut self, entity: &str, place: TopicPartition, committed: u64) -> Result<bool, log::Error> {
-        let (_, end) = self.source.bounds(&place)?;
+        let end = self.source.written(&place)?;
         if committed >= end {
             return Ok(true);
         }

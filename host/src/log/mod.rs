@@ -185,6 +185,10 @@ pub trait Source: Send {
     fn position(&self, slot: Slot) -> u64;
     /// First and one past the last offset that can be read now.
     fn bounds(&self, partition: &TopicPartition) -> Result<(u64, u64), Error>;
+    /// One past the last offset written, whether it can be read yet or not: what was committed a moment ago may not.
+    fn written(&self, partition: &TopicPartition) -> Result<u64, Error> {
+        Ok(self.bounds(partition)?.1)
+    }
     /// The first offset whose record, or commit marker, is at or after `timestamp`; the end where there is none.
     fn offset_for_time(&self, partition: &TopicPartition, timestamp: i64) -> Result<u64, Error>;
     /// Stable committed position of `group`: never one that is pending in an open transaction; while there is such

@@ -36,7 +36,10 @@ fn state_is_readable_with_redis_cli() {
     let meta = Meta { format: 1, partition_count: 6, partitioner: "murmur2".into(), ..Meta::default() };
     assert_eq!(store.set_meta(&scope, owner.token, &meta).unwrap(), Answer::Ok);
     let text = cli(&server, &["get", &key("meta")]);
-    assert_eq!(text, "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{}}");
+    assert_eq!(
+        text,
+        "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{},\"topics\":{}}"
+    );
 }
 
 #[test]

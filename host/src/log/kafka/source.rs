@@ -340,6 +340,10 @@ impl Source for KafkaSource {
         Ok((start.max(0) as u64, end.max(0) as u64))
     }
 
+    fn written(&self, partition: &TopicPartition) -> Result<u64, Error> {
+        self.groups.topics.written(partition)
+    }
+
     fn offset_for_time(&self, partition: &TopicPartition, timestamp: i64) -> Result<u64, Error> {
         let action = "find an offset by time";
         self.groups.topics.check(partition)?;

@@ -23,6 +23,8 @@ pub(super) const DEFAULT_LIMIT: usize = 1_048_588;
 /// See the module's words.
 pub(super) struct KafkaTopics {
     client: Client,
+    /// Sees what is not committed, too.
+    uncommitted: Client,
     admin: AdminClient<AdminContext>,
 }
 
@@ -36,12 +38,17 @@ impl KafkaTopics {
         let action = "connect to Kafka";
         let client: Client =
             settings.consumer(NO_GROUP).create_with_context(Context::default()).map_err(failed(action))?;
+        let uncommitted: Client = settings
+            .consumer(NO_GROUP)
+            .set("isolation.level", "read_uncommitted")
+            .create_with_context(Context::default())
+            .map_err(failed(action))?;
         let admin = settings.admin().create().map_err(failed(action))?;
         let deadline = Instant::now() + CONNECT;
         loop {
             // In short steps: what is wrong with a connection is heard between them.
             match client.fetch_metadata(None, ASK / 5) {
-                Ok(_) => return Ok(Self { client, admin }),
+                Ok(_) => return Ok(Self { client, uncommitted, admin }),
                 Err(error) => {
                     serve(&client);
                     let error = client.context().explain(error, action);
@@ -70,6 +77,19 @@ impl KafkaTopics {
             Some(Code::UnknownTopicOrPartition) => Ok(None),
             Some(code) => Err(of_topic(KafkaError::MetadataFetch(code), topic, "look at a topic")),
             None => Ok(Some(found.partitions().len() as u32)),
+        }
+    }
+
+    /// One past the last offset of a partition, committed or not.
+    pub(super) fn written(&self, of: &TopicPartition) -> Result<u64, Error> {
+        let ends = self.uncommitted.fetch_watermarks(&of.topic, of.partition as i32, ASK);
+        serve(&self.uncommitted);
+        match ends {
+            Ok((_, end)) => Ok(end.max(0) as u64),
+            Err(error) => {
+                self.check(of)?;
+                Err(self.uncommitted.context().explain(error, "look for the end of a partition"))
+            }
         }
     }
 

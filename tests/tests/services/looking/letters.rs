@@ -9,7 +9,7 @@ use invoker_tests::{built, servers};
 use serde_json::{Value, json};
 
 use super::texts;
-use crate::workplace::{Ended, Workplace, consume, ended};
+use crate::workplace::{Ended, Workplace, consume, ended, wait};
 
 /// The conversion of payments, with these rates.
 fn write_topology(place: &Workplace, rates: &str) {
@@ -59,6 +59,8 @@ fn letters_go_back_as_they_came_and_only_once() {
     let lines: String = lines.iter().map(|(key, currency, cents)| payment(key, currency, *cents)).collect();
     place.run(&kafka, &redis, payments, &lines, "in.jsonl");
 
+    // Kafka shows what was committed a moment after it has said so.
+    wait("the letters", || list(&place, &kafka, &[]).len() >= 2);
     let letters = list(&place, &kafka, &[]);
     let told: Vec<_> = letters
         .iter()
