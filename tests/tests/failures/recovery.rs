@@ -14,7 +14,6 @@ const ROUNDS: usize = 5;
 /// By then what was committed before the kill has come, and nothing of the next host has.
 const LATE: Duration = Duration::from_millis(50);
 
-#[expect(clippy::print_stdout, reason = "what it is for")]
 #[test]
 fn a_host_that_is_killed_is_missed_for_a_moment() {
     let keys: u64 = std::env::var("INVOKER_KEYS").map_or(20_000, |text| text.parse().unwrap());
