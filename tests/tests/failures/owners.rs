@@ -35,9 +35,10 @@ fn two_hosts_that_want_the_same_partitions_agree_on_one_owner() {
         host.start();
     }
     output.grows_by(2_000);
-    // From one to the other, and back, without a word to who had it.
+    // From one to the other, and back, without a word to who has it.
     for _ in 0..3 {
         for host in [&mut one, &mut other] {
+            host.reconfigure(&pipeline.document(&[]));
             host.reconfigure(&everything);
             output.grows_by(1_000);
         }
