@@ -107,10 +107,7 @@ fn run(shape: &Shape, kills: u64, seed: u64) {
         }
     }
     let written = feed.finish();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    hosts.iter_mut().for_each(Host::end);
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, &mut hosts);
     println!("{}: {killed} kills, {froze} freezes, {moved} moves, {written} records: equal", shape.name);
 }
 

@@ -4,25 +4,12 @@ use std::time::Duration;
 
 use invoker_tests::servers::{self, Kafka, KafkaOptions};
 
-use crate::feed::Feed;
 use crate::pipeline::Pipeline;
-use crate::truth::Truth;
 
-/// Records flow while `fault` happens; afterwards everything is as if it had not.
 fn survives(name: &str, fault: impl FnOnce(&Kafka)) {
     let kafka = Kafka::start(&KafkaOptions::default()).unwrap();
     let pipeline = Pipeline::new(name, &kafka.address(), &servers::redis().unwrap(), 3);
-    let mut host = pipeline.start();
-    host.says("running");
-    let feed = Feed::start(&pipeline.kafka, &pipeline.topic("in"), 2_000, |number| number.to_string());
-    std::thread::sleep(Duration::from_secs(1));
-    fault(&kafka);
-    std::thread::sleep(Duration::from_secs(1));
-    feed.finish();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    pipeline.survives(2_000, || fault(&kafka));
 }
 
 #[test]

@@ -18,10 +18,7 @@ fn feed(pipeline: &Pipeline) -> Feed {
 
 fn finish(pipeline: &Pipeline, feed: Feed, hosts: &mut [&mut Host]) {
     feed.finish();
-    let truth = Truth::of(pipeline);
-    truth.wait(pipeline);
-    hosts.iter_mut().for_each(|host| host.end());
-    truth.check(pipeline);
+    Truth::settle(pipeline, hosts.iter_mut().map(|host| &mut **host));
 }
 
 #[test]

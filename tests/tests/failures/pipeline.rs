@@ -3,16 +3,22 @@
 //! partition, `out` must hold partition by partition what `in` holds, in that order.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use invoker_host::log::{KafkaLog, KafkaOptions, Log, TopicSpec};
 use invoker_tests::built;
 use tempfile::TempDir;
 
+use crate::feed::Feed;
 use crate::host::Host;
+use crate::truth::Truth;
 
 pub(crate) const FIRST: &str = "first";
 pub(crate) const SECOND: &str = "second";
 pub(crate) const ENTITIES: [&str; 2] = [FIRST, SECOND];
+
+/// How long records flow before a fault and behind it.
+const AROUND: Duration = Duration::from_secs(1);
 
 pub(crate) struct Pipeline {
     pub(crate) name: String,
@@ -91,6 +97,19 @@ impl Pipeline {
         let number = self.hosts.get();
         self.hosts.set(number + 1);
         Host::new(self.folder.path().join(format!("host-{number}")))
+    }
+
+    /// Records flow while `fault` happens; afterwards everything is as if it had not.
+    #[track_caller]
+    pub(crate) fn survives(&self, per_second: u64, fault: impl FnOnce()) {
+        let mut host = self.start();
+        host.says("running");
+        let feed = Feed::start(&self.kafka, &self.topic("in"), per_second, |number| number.to_string());
+        std::thread::sleep(AROUND);
+        fault();
+        std::thread::sleep(AROUND);
+        feed.finish();
+        Truth::settle(self, [&mut host]);
     }
 
     /// A host that owns everything, running.

@@ -24,10 +24,7 @@ fn one_record_in_a_million_panics() {
     let value = |number: u64| if number == 654_321 { "panic 654321".to_owned() } else { number.to_string() };
     write_all(&pipeline.kafka, &pipeline.topic("in"), &entries(0..1_000_000, value));
     let mut host = pipeline.start();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, [&mut host]);
     let letters = kcat(&pipeline.kafka, &pipeline.topic("first.dead-letter"), "%k %s %h\\n");
     for part in [
         "panic 654321 ",
@@ -58,10 +55,7 @@ fn each_way_to_go_wrong_costs_one_record() {
     };
     write_all(&pipeline.kafka, &pipeline.topic("in"), &entries(0..12_000, value));
     let mut host = pipeline.start();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, [&mut host]);
     let letters = kcat(&pipeline.kafka, &pipeline.topic("first.dead-letter"), "%s %h\\x1e");
     let letter = |of: &str| letters.split('\x1e').find(|letter| letter.starts_with(of)).unwrap().to_owned();
     for (of, texts) in [
@@ -130,10 +124,7 @@ fn an_input_that_is_idle_holds_nobody_up() {
         host.start();
     }
     feed.finish();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, [&mut host]);
 }
 
 /// Kafka and a pipeline on it that has processed 3000 records.
@@ -222,9 +213,6 @@ fn positions_set_by_hand_are_noticed() {
     pipeline.more = "  onStateLoss: rewind\n".to_owned();
     write_all(&pipeline.kafka, &pipeline.topic("in"), &entries(3_000..4_000, |number| number.to_string()));
     host.reconfigure(&pipeline.document(&pipeline.all()));
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, [&mut host]);
     assert_eq!(dead_letters(&pipeline, FIRST), BTreeMap::new());
 }

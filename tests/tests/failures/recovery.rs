@@ -35,10 +35,7 @@ fn a_host_that_is_killed_is_missed_for_a_moment() {
         times.push(began.elapsed());
     }
     feed.finish();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    Truth::settle(&pipeline, [&mut host]);
     times.sort();
     println!(
         "{keys} keys in each of two entities, 6 partitions: kill -9 to the next committed output {times:?}"

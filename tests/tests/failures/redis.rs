@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use invoker_tests::servers::{self, Redis, RedisOptions};
 
-use crate::feed::{Feed, entry, write_all};
+use crate::feed::{entry, write_all};
 use crate::host::Host;
 use crate::pipeline::{FIRST, Pipeline};
 use crate::truth::{Entry, Truth, by_partition, read, state};
@@ -17,20 +17,9 @@ fn start(name: &str) -> (Redis, Pipeline) {
     (redis, pipeline)
 }
 
-/// Records flow while `fault` happens; afterwards everything is as if it had not.
 fn survives(name: &str, fault: impl FnOnce(&Redis)) {
     let (redis, pipeline) = start(name);
-    let mut host = pipeline.start();
-    host.says("running");
-    let feed = Feed::start(&pipeline.kafka, &pipeline.topic("in"), 3_000, |number| number.to_string());
-    std::thread::sleep(Duration::from_secs(1));
-    fault(&redis);
-    std::thread::sleep(Duration::from_secs(1));
-    feed.finish();
-    let truth = Truth::of(&pipeline);
-    truth.wait(&pipeline);
-    host.end();
-    truth.check(&pipeline);
+    pipeline.survives(3_000, || fault(&redis));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::host::Host;
 use crate::pipeline::{ENTITIES, FIRST, Pipeline, SECOND};
 use crate::tail::Tail;
 
@@ -32,6 +33,15 @@ pub(crate) struct Truth {
 const DEAD: [&str; 5] = ["panic", "reject", "spin", "grow", "large"];
 
 impl Truth {
+    /// Waits until all input so far is processed, ends the hosts in order, and looks at everything.
+    #[track_caller]
+    pub(crate) fn settle<'a>(pipeline: &Pipeline, hosts: impl IntoIterator<Item = &'a mut Host>) {
+        let truth = Self::of(pipeline);
+        truth.wait(pipeline);
+        hosts.into_iter().for_each(Host::end);
+        truth.check(pipeline);
+    }
+
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         let mut truth = Self::default();
         for (partition, offset, Entry { key, value }) in read(&pipeline.kafka, &pipeline.topic("in")) {

@@ -9,10 +9,7 @@ use crate::workplace::{Workplace, consume, counted, last_counts, produce, wait};
 fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
     let (kafka, redis) = (Kafka::start(&KafkaOptions::default()).unwrap(), servers::redis().unwrap());
     let place = Workplace::new("host");
-    for topic in ["lines", "words", "counts"] {
-        let words = ["--create", "--topic", &place.topic(topic), "--partitions", "3"];
-        kafka.tool("org.apache.kafka.tools.TopicCommand", &words).unwrap();
-    }
+    place.make_topics(&kafka);
     let broker = &kafka.brokers()[0];
     broker.server().stop().unwrap();
     let write = |generation, partitions: &str| {
@@ -54,10 +51,7 @@ fn a_host_waits_for_kafka_follows_its_document_and_ends_in_order() {
 fn a_host_moves_over_to_another_redis_only_when_it_answers() {
     let (kafka, redis) = (Kafka::start(&KafkaOptions::default()).unwrap(), servers::redis().unwrap());
     let place = Workplace::new("move");
-    for topic in ["lines", "words", "counts"] {
-        let words = ["--create", "--topic", &place.topic(topic), "--partitions", "3"];
-        kafka.tool("org.apache.kafka.tools.TopicCommand", &words).unwrap();
-    }
+    place.make_topics(&kafka);
     let write = |generation, redis: &str| {
         let (kafka, redis) = (at_kafka(&kafka.address()), at_redis(redis));
         let text = document(&place, generation, &kafka, &redis, "[0, 1, 2]");

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use invoker_tests::built;
+use invoker_tests::servers::Kafka;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -49,6 +50,14 @@ impl Workplace {
     /// Name of a topic of this test alone.
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
+    }
+
+    /// Makes the topics of the word count, of three partitions each.
+    pub(crate) fn make_topics(&self, kafka: &Kafka) {
+        for topic in ["lines", "words", "counts"] {
+            let words = ["--create", "--topic", &self.topic(topic), "--partitions", "3"];
+            kafka.tool("org.apache.kafka.tools.TopicCommand", &words).unwrap();
+        }
     }
 
     /// The word count, with more fields of its spec.
