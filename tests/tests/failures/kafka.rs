@@ -6,15 +6,15 @@ use invoker_tests::servers::{self, Kafka, KafkaOptions};
 
 use crate::pipeline::Pipeline;
 
-fn survives(name: &str, fault: impl FnOnce(&Kafka)) {
-    let kafka = Kafka::start(&KafkaOptions::default()).unwrap();
+fn survives(name: &str, brokers: u16, fault: impl FnOnce(&Kafka)) {
+    let kafka = Kafka::start(&KafkaOptions { brokers, ..KafkaOptions::default() }).unwrap();
     let pipeline = Pipeline::new(name, &kafka.address(), &servers::redis().unwrap(), 3);
     pipeline.survives(2_000, || fault(&kafka));
 }
 
 #[test]
 fn the_broker_restarts() {
-    survives("kafka-restarts", |kafka| {
+    survives("kafka-restarts", 1, |kafka| {
         let broker = &kafka.brokers()[0];
         broker.server().stop().unwrap();
         broker.restart().unwrap();
@@ -26,7 +26,7 @@ fn the_broker_restarts() {
 
 #[test]
 fn the_broker_is_away_for_ten_seconds() {
-    survives("kafka-away", |kafka| {
+    survives("kafka-away", 1, |kafka| {
         let broker = &kafka.brokers()[0];
         broker.server().stop().unwrap();
         std::thread::sleep(Duration::from_secs(10));
@@ -36,10 +36,22 @@ fn the_broker_is_away_for_ten_seconds() {
 
 #[test]
 fn the_broker_answers_nothing_for_ten_seconds() {
-    survives("kafka-frozen", |kafka| {
+    survives("kafka-frozen", 1, |kafka| {
         let server = kafka.brokers()[0].server();
         server.freeze().unwrap();
         std::thread::sleep(Duration::from_secs(10));
         server.thaw().unwrap();
+    });
+}
+
+#[test]
+fn each_of_three_brokers_is_killed_in_turn() {
+    survives("kafka-turns", 3, |kafka| {
+        for broker in kafka.brokers() {
+            broker.server().kill().unwrap();
+            std::thread::sleep(Duration::from_secs(5));
+            broker.restart().unwrap();
+            std::thread::sleep(Duration::from_secs(3));
+        }
     });
 }

@@ -18,6 +18,7 @@ mod config;
 mod context;
 mod errors;
 mod native;
+mod offsets;
 mod producer;
 mod source;
 mod topics;

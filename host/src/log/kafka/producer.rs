@@ -14,6 +14,7 @@ use super::config::Settings;
 use super::context::{Context, Undelivered};
 use super::errors::{failed, of_topic};
 use super::native::{self, Topic};
+use super::offsets::send_offsets;
 use super::{ASK, Groups};
 use crate::log::{Commit, Committed, Error, Producer, TopicHandle, TopicPartition};
 
@@ -26,7 +27,7 @@ const STEP: Duration = Duration::from_millis(20);
 pub(super) struct KafkaProducer {
     /// Before the client, which they must not outlive.
     topics: Vec<Opened>,
-    client: BaseProducer<Context>,
+    client: Arc<BaseProducer<Context>>,
     id: String,
     groups: Groups,
     /// Largest batch that the client sends, bytes.
@@ -150,10 +151,10 @@ impl KafkaProducer {
 }
 
 /// A client that has fenced every earlier one of the id.
-fn client(id: &str, batch: usize, settings: &Settings) -> Result<BaseProducer<Context>, Error> {
+fn client(id: &str, batch: usize, settings: &Settings) -> Result<Arc<BaseProducer<Context>>, Error> {
     let client = settings.transactional(id, batch)?;
     super::init(&client, settings)?;
-    Ok(client)
+    Ok(Arc::new(client))
 }
 
 fn is_fence(code: Code) -> bool {
@@ -269,14 +270,18 @@ impl Producer for KafkaProducer {
                 added.set_metadata(committed.metadata.as_str());
             }
         }
-        let client: Arc<super::Client> = self.groups.client(group)?;
-        let Some(metadata) = client.group_metadata() else {
+        let Some(metadata) = self.groups.client(group)?.group_metadata() else {
             return Err(Error::Invalid { what: format!("the group {group:?}"), why: "its client has none" });
         };
-        self.client
-            .send_offsets_to_transaction(&list, &metadata, self.timeout)
-            .map_err(|error| self.failed(error, action))
-            .map_err(|error| self.named(error, offsets))
+        let sent = send_offsets(&self.client, list, metadata, ASK).map_err(|error| Error::Backend {
+            action,
+            retryable: true,
+            source: error.into(),
+        })?;
+        let Some(answer) = sent else {
+            return Err(Error::TimedOut { what: format!("the coordinator of the group {group:?}") });
+        };
+        answer.map_err(|error| self.failed(error, action)).map_err(|error| self.named(error, offsets))
     }
 
     fn commit(&mut self) -> Commit {
