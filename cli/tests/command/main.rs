@@ -6,6 +6,7 @@ mod cases;
 mod data;
 mod failures;
 mod files;
+mod full;
 mod functions;
 mod guides;
 mod invocation;
