@@ -37,7 +37,7 @@ impl Call {
         self.record.set(record);
         self.key.set(key);
         RECORD.set(record);
-        self.outputs.borrow_mut().source = record;
+        self.outputs.borrow_mut().enter(record);
     }
 
     /// Ends the last record: from here on nothing belongs to one.

@@ -11,8 +11,11 @@ pub(crate) struct Outputs {
     /// Read where a column that others left out is filled up, and where a key is inherited beside others that are not.
     batch: Option<Rc<Batch>>,
     /// Record in hand.
-    pub(crate) source: u32,
+    source: u32,
+    /// Of each output of the records before it.
     sources: Vec<u32>,
+    /// Whether some output said more than its value, so that the columns below have to be kept as long as the values.
+    told: bool,
     ports: Vec<u16>,
     keys: Option<Column>,
     values: Column,
@@ -57,6 +60,7 @@ impl Outputs {
             batch: None,
             source: 0,
             sources: Vec::new(),
+            told: false,
             ports: Vec::new(),
             keys: None,
             values: Column::new(),
@@ -72,8 +76,22 @@ impl Outputs {
     pub(crate) fn begin(&mut self, batch: Rc<Batch>) {
         let (outputs, bytes) = self.expected;
         self.batch = Some(batch);
+        self.told = false;
         self.sources = Vec::with_capacity(outputs);
         self.values = Column { ends: Vec::with_capacity(outputs), data: Vec::with_capacity(bytes) };
+    }
+
+    /// Goes on to a record.
+    #[inline]
+    pub(crate) fn enter(&mut self, source: u32) {
+        self.name_sources();
+        self.source = source;
+    }
+
+    /// All outputs that have no source yet are of the record in hand.
+    #[inline]
+    fn name_sources(&mut self) {
+        self.sources.resize(self.values.ends.len(), self.source);
     }
 
     /// Bytes of keys and values sent in this call.
@@ -84,6 +102,7 @@ impl Outputs {
 
     /// Hands over what was sent.
     pub(crate) fn finish(&mut self) -> OutputBatch {
+        self.name_sources();
         self.batch = None;
         self.expected = (self.sources.len(), self.values.data.len());
         OutputBatch {
@@ -105,10 +124,12 @@ impl Outputs {
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.encode(encode)?;
-        if self.keys.is_some() {
-            self.inherit_key();
+        if self.told || port != 0 {
+            if self.keys.is_some() {
+                self.inherit_key();
+            }
+            self.close(port);
         }
-        self.close(port);
         Ok(())
     }
 
@@ -137,6 +158,7 @@ impl Outputs {
             Some(encode) => self.encode(encode)?,
             None => self.values.push(None),
         }
+        self.sources.resize(self.before(), self.source);
         match extras.key {
             Key::Own(key) => self.own_keys().push(key),
             Key::Source if self.keys.is_some() => self.inherit_key(),
@@ -147,7 +169,7 @@ impl Outputs {
             self.event_times.push(time);
         }
         if let Some(partition) = extras.partition {
-            self.partitions.resize(self.sources.len(), -1);
+            self.partitions.resize(self.before(), -1);
             self.partitions.push(partition);
         }
         if extras.headers {
@@ -168,14 +190,19 @@ impl Outputs {
         Ok(())
     }
 
-    /// Counts the output, and fills up the columns that it said nothing about and others did.
+    /// Outputs before the one that was encoded last.
+    fn before(&self) -> usize {
+        self.values.ends.len() - 1
+    }
+
+    /// Fills up the columns that the last output said nothing about and others did.
     #[inline]
     fn close(&mut self, port: u16) {
+        self.told = true;
         if port != 0 || !self.ports.is_empty() {
-            self.ports.resize(self.sources.len(), 0);
+            self.ports.resize(self.before(), 0);
             self.ports.push(port);
         }
-        self.sources.push(self.source);
         if !self.event_times.is_empty() || !self.partitions.is_empty() || self.headers.is_some() {
             self.fill();
         }
@@ -183,6 +210,7 @@ impl Outputs {
 
     #[cold]
     fn fill(&mut self) {
+        self.name_sources();
         if !self.event_times.is_empty() {
             self.fill_event_times();
         }
@@ -224,6 +252,7 @@ impl Outputs {
     fn inherit_keys(&mut self) {
         let mut keys =
             Column { ends: Vec::with_capacity(self.expected.0), data: Vec::with_capacity(self.expected.1) };
+        self.sources.resize(self.before(), self.source);
         if let Some(batch) = &self.batch {
             self.sources.iter().for_each(|&source| keys.push(batch.key(source as usize)));
         }
