@@ -25,7 +25,7 @@ pub(crate) enum Step {
     Provision,
     /// Functions for tests and examples
     Guests,
-    /// Lints of every workspace
+    /// The build that the tests run, with lints
     Clippy,
     /// Tests of the main workspace
     Tests,

@@ -36,8 +36,8 @@ impl<'a> Checks<'a> {
             Step::Provision => provision::everything(self.project),
             Step::Guests => guests::build(self.project).map(drop),
             Step::Clippy => each(&self.native_workspaces(), |folder| {
-                let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"];
-                process::shown(self.cargo(folder).args(arguments))
+                let arguments = ["test", "--quiet", "--workspace", "--all-targets", "--no-run"];
+                process::shown(self.linted(folder).args(arguments))
             }),
             Step::Tests => self.tests(vec![self.cargo_test(self.project.root())]),
             Step::GuestTests => {
@@ -74,8 +74,19 @@ impl<'a> Checks<'a> {
     }
 
     fn cargo_test(&self, workspace: &Path) -> Command {
-        let mut cargo = self.cargo(workspace);
+        let mut cargo = self.linted(workspace);
         cargo.args(["test", "--workspace", "--no-fail-fast"]);
+        cargo
+    }
+
+    /// Cargo that compiles our crates with clippy, every warning an error: so that lints and tests share one build, where
+    /// `cargo clippy` would compile all dependencies a second time.
+    fn linted(&self, workspace: &Path) -> Command {
+        let mut cargo = self.cargo(workspace);
+        // Not by the environment, which builds that tests start would inherit.
+        cargo.args(["--config", "build.rustc-workspace-wrapper='clippy-driver'"]);
+        // Arguments as `cargo clippy` hands them over.
+        cargo.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
         cargo
     }
 
