@@ -133,7 +133,8 @@ impl KafkaProducer {
     fn named(&self, error: Error, offsets: &[(TopicPartition, Committed)]) -> Error {
         let unknown = || offsets.iter().find_map(|(of, _)| self.groups.topics.check(of).err());
         match error {
-            Error::Backend { retryable: false, .. } => unknown().unwrap_or(error),
+            // Positions of a topic that is not there are tried again until time is up.
+            Error::Backend { retryable: false, .. } | Error::TimedOut { .. } => unknown().unwrap_or(error),
             error => error,
         }
     }
@@ -278,10 +279,11 @@ impl Producer for KafkaProducer {
             retryable: true,
             source: error.into(),
         })?;
-        let Some(answer) = sent else {
-            return Err(Error::TimedOut { what: format!("the coordinator of the group {group:?}") });
+        let result = match sent {
+            Some(answer) => answer.map_err(|error| self.failed(error, action)),
+            None => Err(Error::TimedOut { what: format!("the coordinator of the group {group:?}") }),
         };
-        answer.map_err(|error| self.failed(error, action)).map_err(|error| self.named(error, offsets))
+        result.map_err(|error| self.named(error, offsets))
     }
 
     fn commit(&mut self) -> Commit {
