@@ -95,6 +95,7 @@ fn with_log(
     for topic in ["lines", "words", "counts", "dead"] {
         log.topics().create(&TopicSpec {
             name: topic.to_owned(),
+            assignment: Default::default(),
             partitions: PARTITIONS,
             ..TopicSpec::default()
         })?;
