@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long lanes may take to let go of what the group gives to others; then these fence them.
 const LET_GO: Duration = Duration::from_secs(20);
 /// By then, a host that has lost a partition to this one has heard of it, if the group hears of that host at all.
-const TAKE_BACK_AFTER: Duration = Duration::from_secs(5);
+const TAKE_BACK_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5_000 });
 /// Waits before a group is joined anew.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
