@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use invoker_tests::built;
 use invoker_tests::servers::{self, Kafka, KafkaOptions};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
@@ -188,6 +190,41 @@ fn a_host_that_slept_longer_than_its_session_commits_nothing_when_it_wakes() {
     });
     group.settles(&[("a", 3), ("b", 3)]);
     output.grows_by(4_000);
+    feed.finish();
+    group.finish();
+}
+
+/// The suite does it six times; `INVOKER_KILLS` sets another number.
+#[test]
+fn hosts_of_a_group_killed_and_frozen_at_random_lose_nothing_and_repeat_nothing() {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let faults = std::env::var("INVOKER_KILLS").map_or(6, |text| text.parse().unwrap());
+    let mut rng =
+        SmallRng::seed_from_u64(std::env::var("INVOKER_SEED").map_or(1, |text| text.parse().unwrap()));
+    let mut group = Group::new("group-chaos", &servers::kafka().unwrap());
+    let (feed, output) = (group.feed(), group.output());
+    NAMES.into_iter().for_each(|name| group.start(name));
+    for _ in 0..faults {
+        output.grows_by(rng.random_range(1..4_000));
+        let host = group.host(NAMES[rng.random_range(0..NAMES.len())]);
+        match rng.random_range(0..4) {
+            0 => {
+                host.end();
+                host.start();
+            }
+            1 => {
+                host.freeze();
+                std::thread::sleep(Duration::from_millis(rng.random_range(0..9_000)));
+                host.thaw();
+            }
+            _ => {
+                host.kill();
+                std::thread::sleep(Duration::from_millis(rng.random_range(0..2_000)));
+                host.start();
+            }
+        }
+    }
+    group.settles(&[("a", 2), ("b", 2), ("c", 2)]);
     feed.finish();
     group.finish();
 }
