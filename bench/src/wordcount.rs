@@ -95,7 +95,6 @@ fn with_log(
     for topic in ["lines", "words", "counts", "dead"] {
         log.topics().create(&TopicSpec {
             name: topic.to_owned(),
-            assignment: Default::default(),
             partitions: PARTITIONS,
             ..TopicSpec::default()
         })?;
@@ -153,6 +152,7 @@ fn entity(id: &str, input: &str, output: &str) -> EntityDocument {
         function: id.to_owned(),
         inputs: vec![InputDocument { topic: input.to_owned(), start: StartPosition::Earliest }],
         outputs: vec![Some(output.to_owned())],
+        assignment: Default::default(),
         partitions: (0..PARTITIONS).collect(),
         partition_count: PARTITIONS,
         lanes: LANES,

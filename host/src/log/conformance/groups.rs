@@ -108,9 +108,10 @@ pub fn a_member_alone_is_given_every_partition(subject: &Subject) {
         first = member.poll(MOMENT).expect("poll");
         first.is_some()
     });
-    let Some(Dealt::Given(mut partitions)) = first else { panic!("{first:?}") };
-    partitions.sort_unstable();
-    assert_eq!(partitions, [0, 1, 2]);
+    if let Some(Dealt::Given(partitions)) = &mut first {
+        partitions.sort_unstable();
+    }
+    assert_eq!(first, Some(Dealt::Given(vec![0, 1, 2])));
     assert_eq!(member.poll(MOMENT).expect("poll"), None);
     commit(subject, &group, &[(at(&topic, 2), position(7, "while there is a member"))]);
     assert_eq!(subject.log.group(&group).expect("group").len(), 1);
