@@ -152,6 +152,7 @@ fn entity(id: &str, input: &str, output: &str) -> EntityDocument {
         function: id.to_owned(),
         inputs: vec![InputDocument { topic: input.to_owned(), start: StartPosition::Earliest }],
         outputs: vec![Some(output.to_owned())],
+        assignment: Default::default(),
         partitions: (0..PARTITIONS).collect(),
         partition_count: PARTITIONS,
         lanes: LANES,

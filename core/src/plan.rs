@@ -12,7 +12,7 @@ use crate::topology::check::{
     Findings, dead_letters, inputs as input_paths, outputs as output_paths, partitions,
 };
 use crate::topology::{
-    Document, Functions, Kafka, LimitsSpec, Problems, Redis, RetryPolicy, StatefulEntity, check,
+    Assignment, Document, Functions, Kafka, LimitsSpec, Problems, Redis, RetryPolicy, StatefulEntity, check,
     check_functions,
 };
 
@@ -145,12 +145,14 @@ impl Planner<'_> {
         let by_hand = (!entity.pods.is_empty()).then_some(entity.pods.len() as u32);
         let lanes = entity.parallelism.or(by_hand).unwrap_or(self.local.cores).clamp(1, count.max(1));
         let deployment = self.document.resource().id();
+        let assignment = entity.assignment.unwrap_or_default();
         EntityDocument {
             id: entity.id().to_owned(),
             function: entity.function.clone(),
             inputs,
             outputs,
-            partitions: (0..count).collect(),
+            assignment,
+            partitions: if assignment == Assignment::Owned { (0..count).collect() } else { Vec::new() },
             partition_count: count,
             lanes,
             delivery: entity.delivery.unwrap_or(default_delivery),

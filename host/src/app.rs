@@ -5,6 +5,8 @@
 mod check;
 mod deal;
 mod entity;
+mod lanes;
+mod membership;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +43,8 @@ pub enum StartError {
         "entity {entity:?} reads topic {topic:?} of {found} partitions and is to own partition {partition}"
     )]
     NoPartition { entity: String, topic: String, found: u32, partition: u32 },
+    #[error("entity {entity:?} has assignment: group, and its function keeps the state {state:?}")]
+    StateInGroup { entity: String, state: String },
     #[error("settings of entity {entity:?}: {problems}")]
     Settings { entity: String, problems: String },
     #[error("generation {given} is older than {running}, which runs")]

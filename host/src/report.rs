@@ -1,7 +1,7 @@
 //! What a running entity tells about itself: counters that lanes add to, and the standing of each partition.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct EntityStatus {
     pub cached_keys: u64,
     /// Records between the committed positions and the ends of the inputs.
     pub lag: u64,
+    /// A group decides what it reads here, and has not yet, or not again.
+    pub unassigned: bool,
     pub partitions: Vec<PartitionStatus>,
 }
 
@@ -94,6 +96,8 @@ pub(crate) struct Report {
     pub(crate) commits: AtomicU64,
     pub(crate) recoveries: AtomicU64,
     pub(crate) busy_ns: AtomicU64,
+    /// A group decides which partitions there are, and has not yet.
+    pub(crate) unassigned: AtomicBool,
     partitions: Mutex<BTreeMap<u32, Standing>>,
 }
 
@@ -142,6 +146,18 @@ impl Report {
         change(partitions.entry(partition).or_insert_with(Standing::starting));
     }
 
+    /// The partition is to be this host's.
+    pub(crate) fn expect(&self, partition: u32) {
+        self.change(partition, |_| {});
+    }
+
+    /// Partitions that another host has taken.
+    pub(crate) fn taken(&self) -> Vec<u32> {
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = partitions.iter().filter(|(_, standing)| standing.state == PartitionState::Taken);
+        taken.map(|(&partition, _)| partition).collect()
+    }
+
     /// The partition is no longer this host's.
     pub(crate) fn forget(&self, partition: u32) {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
@@ -180,6 +196,7 @@ impl Report {
             busy_ns: load(&self.busy_ns),
             cached_keys: partitions.values().map(|standing| standing.cached_keys).sum(),
             lag: 0,
+            unassigned: self.unassigned.load(Ordering::Relaxed),
             partitions: partitions
                 .iter()
                 .map(|(&partition, standing)| PartitionStatus {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use invoker_core::records::{RecordBatch, RecordRef};
 use invoker_host::log::{
-    Commit, Error, KafkaLog, KafkaOptions, Log, PollLimit, Producer, Source, TopicPartition, TopicSpec,
+    Commit, Committed, Dealt, Error, KafkaLog, KafkaOptions, Log, Member, PollLimit, Producer, Source,
+    TopicPartition, TopicSpec,
 };
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
@@ -210,7 +211,7 @@ fn hundreds_of_partitions_are_listed_read_and_committed() {
     assert_eq!(partitions, count);
     producer.begin().unwrap();
     (0..count).for_each(|partition| producer.write(handle, partition, value(b"v")).unwrap());
-    let position = invoker_host::log::Committed { offset: 1, metadata: "m".to_owned() };
+    let position = Committed { offset: 1, metadata: "m".to_owned() };
     let positions: Vec<_> = (0..count).map(|partition| (at(&topic, partition), position.clone())).collect();
     producer.add_offsets(&group, &positions).unwrap();
     assert_eq!(producer.commit(), Commit::Committed);
@@ -220,6 +221,59 @@ fn hundreds_of_partitions_are_listed_read_and_committed() {
         source.assign(&at(&topic, partition), 0).unwrap();
     }
     assert_eq!(lengths(source.as_mut(), 300).len(), 300);
+}
+
+/// What a member has in the end, when these have been told what they have.
+fn hear(members: &mut [(&mut dyn Member, &mut Vec<u32>)], done: impl Fn(&[usize]) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for (member, has) in members.iter_mut() {
+            match member.poll(STEP).unwrap() {
+                Some(Dealt::Given(given)) => has.extend(given),
+                Some(Dealt::Taken(gone)) => {
+                    has.retain(|partition| !gone.contains(partition));
+                    member.let_go().unwrap();
+                }
+                lost @ Some(Dealt::Lost(_)) => assert_eq!(lost, None),
+                None => {}
+            }
+        }
+        let counts: Vec<_> = members.iter().map(|(_, has)| has.len()).collect();
+        if done(&counts) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{counts:?}");
+    }
+}
+
+#[test]
+fn members_of_a_group_share_and_whoever_has_a_transaction_commits_for_it() {
+    let log = log();
+    let (topic, group) = (topic(&log, 6, &[]), fresh("group"));
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let mut one = log.join(&group, "one", &topic).unwrap();
+    hear(&mut [(one.as_mut(), &mut a)], |counts| *counts == [6]);
+    let mut other = log.join(&group, "other", &topic).unwrap();
+    hear(&mut [(one.as_mut(), &mut a), (other.as_mut(), &mut b)], |counts| *counts == [3, 3]);
+    // A producer that is no member.
+    let mut producer = log.producer(&fresh("id")).unwrap();
+    for offset in [1, 2] {
+        let position = Committed { offset, metadata: "m".to_owned() };
+        producer.begin().unwrap();
+        producer.add_offsets(&group, &[(at(&topic, 0), position.clone())]).unwrap();
+        assert_eq!(producer.commit(), Commit::Committed);
+        assert_eq!(log.source().unwrap().committed(&group, &at(&topic, 0)).unwrap(), Some(position));
+    }
+    assert_eq!(log.group(&group).unwrap().len(), 1);
+    let refused = log.delete_group(&group).unwrap_err();
+    let why = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
+    assert!(why.to_lowercase().contains("not empty"), "{refused}: {why}");
+    let left = Instant::now();
+    drop(other);
+    hear(&mut [(one.as_mut(), &mut a)], |counts| *counts == [6]);
+    assert!(left.elapsed() < Duration::from_secs(6), "the others need not wait: {:?}", left.elapsed());
+    drop(one);
+    log.delete_group(&group).unwrap();
 }
 
 #[test]

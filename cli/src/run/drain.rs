@@ -47,12 +47,15 @@ impl Drain {
         Ok(Self { source, inputs: inputs.collect(), stood: HashMap::new() })
     }
 
-    /// Whether every partition has either stopped or committed up to the end of its inputs.
+    /// Whether every partition of this process has either stopped or committed up to the end of its inputs.
     ///
     /// `status` must have been taken before this is called: ends are read now, so what an entity wrote in a
     /// commit that the status knows is part of its reader's end.
     pub(super) fn is_settled(&mut self, status: &HostStatus) -> Result<bool, Error> {
         for entity in &status.entities {
+            if entity.unassigned {
+                return Ok(false);
+            }
             for partition in &entity.partitions {
                 if !self.is_done(entity, partition)? {
                     return Ok(false);

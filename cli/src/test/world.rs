@@ -226,6 +226,7 @@ fn entity(
             .map(|topic| InputDocument { topic: topic.clone(), start: Default::default() })
             .collect(),
         outputs: outputs.into_iter().map(Some).collect(),
+        assignment: Default::default(),
         partitions: vec![0],
         partition_count: 1,
         lanes: 1,

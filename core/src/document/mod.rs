@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use read::read;
 
-use crate::topology::{Kafka, Redis, Start};
+use crate::topology::{Assignment, Kafka, Redis, Start};
 
 /// What one host runs, and on what. A document with an older `generation` than the running one is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,9 +70,14 @@ pub struct EntityDocument {
     /// goes there is dropped. Default: none is wired.
     #[serde(default)]
     pub outputs: Vec<Option<String>>,
-    /// Partitions that this host owns; none = it only waits for some.
+    /// Who decides which partitions this host owns. Default: `owned`.
+    #[serde(default)]
+    pub assignment: Assignment,
+    /// Partitions that this host owns; `[]` = it only waits for some. Default: none with `assignment: group`, otherwise
+    /// needed.
+    #[serde(default)]
     pub partitions: Vec<u32>,
-    /// Partitions that the entity has in all.
+    /// Partitions that the entity has in all; with `assignment: group`, those that it had when this was written.
     pub partition_count: u32,
     /// Lanes (threads) that the owned partitions are spread over, 1 to 1000; at most one per partition is used.
     /// Default: `1`.

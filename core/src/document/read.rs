@@ -6,7 +6,7 @@ use super::{EntityDocument, HostDocument, Limits, OnFailure};
 use crate::names::dead_letter_topic;
 use crate::topology::check::names::misfit;
 use crate::topology::check::services::{kafka_is_reachable, redis_is_reachable};
-use crate::topology::{self, Placed, Problem, Problems, path_of_item};
+use crate::topology::{self, Assignment, Placed, Problem, Problems, path_of_item};
 
 /// Reads a host document in YAML or JSON. `source` is what problems name as the file.
 ///
@@ -135,6 +135,7 @@ impl Check<'_> {
             let why = "an entity has as many partitions as its inputs, and a topic has at least one";
             self.add(&format!("{path}.partitionCount"), "0 is out of range", why, "write 1 or more");
         }
+        self.assignment(&format!("{path}.partitions"), entity);
         let mut seen = BTreeSet::new();
         for (index, &partition) in entity.partitions.iter().enumerate() {
             let here = path_of_item(&format!("{path}.partitions"), index);
@@ -147,6 +148,28 @@ impl Check<'_> {
                 let what = format!("partition {partition} is given twice");
                 self.add(&here, what, "one lane owns a partition", "remove one of them");
             }
+        }
+    }
+
+    /// Either the document says which partitions, or the group does.
+    fn assignment(&mut self, path: &str, entity: &EntityDocument) {
+        let given = self.placed.place(path).is_some();
+        match entity.assignment {
+            Assignment::Group if !entity.partitions.is_empty() => {
+                let why = "in a consumer group Kafka decides who reads what";
+                self.add(
+                    path,
+                    "given together with assignment: group",
+                    why,
+                    "remove `partitions` or `assignment`",
+                );
+            }
+            Assignment::Owned if !given => {
+                let why = "nobody but this document says which partitions the host owns";
+                let help = "write `partitions: [0]` or the like, or `assignment: group`";
+                self.add(path, "missing", why, help);
+            }
+            Assignment::Group | Assignment::Owned => {}
         }
     }
 

@@ -239,3 +239,10 @@ fn with_create_topics_they_are_made_on_kafka_too() {
         .collect();
     assert_eq!(topics, [("x", 2, Some(3))]);
 }
+
+#[test]
+fn a_group_is_given_no_partitions() {
+    let entity = one_entity("inputTopic: x, assignment: group", splitting(), &Local::default());
+    assert_eq!((entity.assignment, entity.partition_count), (Assignment::Group, DEFAULT_PARTITIONS));
+    assert!(entity.partitions.is_empty());
+}

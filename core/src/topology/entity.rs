@@ -87,7 +87,7 @@ pub struct StatefulEntity {
     /// `offsets:0=120,1=98`. Default: `earliest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_position: Option<Start>,
-    /// Who decides which pod reads which partition. Default: `owned`.
+    /// Who decides which host reads which partition. Default: `owned`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<Assignment>,
     /// Longest time between two commits under load, 1ms to 60s. Default: `100ms`.
@@ -263,14 +263,16 @@ pub enum OnPartitionChange {
     Accept,
 }
 
-/// Who decides which pod reads which partition.
+/// Who decides which host reads which partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Assignment {
-    /// The operator, or `pods`: each partition is owned by a named pod.
+    /// Whoever writes the documents (the operator, by `pods` or by itself): each partition is owned by a named host;
+    /// with `invoker run`, by this one.
     #[default]
     Owned,
-    /// Kafka's own consumer group; stateless entities only.
+    /// Kafka's own consumer group: any number of hosts share the partitions, and divide them anew when one comes or
+    /// goes. For entities without state. In an embedded log there is one host, which has them all.
     Group,
 }

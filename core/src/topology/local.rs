@@ -1,6 +1,7 @@
 //! Fields that mean nothing to a run on one machine: some of them mean something in a cluster only, some depend on the
 //! services that the run stands on. `invoker run` takes them and says once that they do nothing there.
 
+use super::entity::Assignment;
 use super::resource::InvokerDeployment;
 use super::yaml::path_of_field;
 
@@ -55,7 +56,9 @@ pub fn without_local_meaning(resource: &InvokerDeployment, ground: Ground) -> Ve
         note(entity.resources.is_some(), &path("resources"));
         note(entity.autoscale.is_some(), &path("autoscale"));
         note(entity.on_partition_change.is_some(), &path("onPartitionChange"));
-        note(entity.assignment.is_some(), &path("assignment"));
+        // A group is Kafka's; any other run has all partitions.
+        let shared = entity.assignment == Some(Assignment::Group) && ground.on_kafka;
+        note(entity.assignment.is_some() && !shared, &path("assignment"));
     }
     note(spec.paused.is_some(), "spec.paused");
     note(spec.delete_policy.is_some(), "spec.deletePolicy");
@@ -104,5 +107,7 @@ mod tests {
         assert!(
             !ignored.iter().any(|path| path.ends_with("replicationFactor") || path.ends_with("createTopics"))
         );
+        assert!(!ignored.contains(&"spec.statefulEntities[0].assignment".to_owned()), "group");
+        assert!(ignored.contains(&"spec.statefulEntities[1].assignment".to_owned()), "owned");
     }
 }

@@ -1,6 +1,8 @@
 //! What of an entity must be there before a lane starts.
 
 use invoker_core::document::{EntityDocument, OnFailure};
+use invoker_core::function::Description;
+use invoker_core::topology::Assignment;
 
 use super::{Backends, StartError};
 
@@ -20,6 +22,17 @@ pub(super) fn topics(entity: &EntityDocument, backends: &Backends) -> Result<(),
         partitions(entity, topic, backends)?;
     }
     Ok(())
+}
+
+/// A group moves partitions from host to host and back as hosts come and go, and a topic that grows only adds to them:
+/// state could not follow.
+pub(super) fn assignment(entity: &EntityDocument, function: &Description) -> Result<(), StartError> {
+    match (entity.assignment, function.states.first()) {
+        (Assignment::Group, Some(state)) => {
+            Err(StartError::StateInGroup { entity: entity.id.clone(), state: state.name.clone() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn partitions(entity: &EntityDocument, topic: &str, backends: &Backends) -> Result<u32, StartError> {

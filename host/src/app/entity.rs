@@ -1,17 +1,18 @@
-//! One entity of a host: prepared, running, ending. Owns its lanes and which partitions they have.
+//! One entity of a host: prepared, running, ending. Its partitions are those of its document (`lanes.rs`), or those that
+//! a group gives it (`membership.rs`).
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
-use crossbeam_channel::Sender;
 use invoker_core::document::{EntityDocument, HostDocument};
 use invoker_core::function::SettingValue;
+use invoker_core::topology::Assignment;
 use invoker_core::{names, settings};
 
-use super::deal::deal;
+use super::lanes::{Lane, Lanes, Patience};
+use super::membership::{Follower, Membership};
 use super::{Backends, Programs, StartError, check};
-use crate::lane::{self, Command, LaneSpec};
+use crate::lane::{self, LaneSpec};
 use crate::log::{Source, TopicPartition};
 use crate::program::Program;
 use crate::report::{EntityStatus, Report};
@@ -19,30 +20,29 @@ use crate::stop::Stop;
 
 /// An entity that was checked, and what its lanes are made from.
 pub(super) struct Prepared {
-    document: Arc<EntityDocument>,
+    pub(super) document: Arc<EntityDocument>,
     deployment: String,
+    host: String,
     group: String,
     /// Transactional id of a lane, without the lane.
     transactional_id: Box<dyn Fn(u32) -> String + Send + Sync>,
     program: Arc<dyn Program>,
     settings: Vec<(String, SettingValue)>,
     backends: Backends,
-    report: Arc<Report>,
+    pub(super) report: Arc<Report>,
     /// Of what runs in its place until it starts.
     earlier: Option<Arc<Report>>,
 }
 
 /// An entity whose lanes run.
 pub(super) struct Running {
-    made_from: Prepared,
-    lanes: Vec<Lane>,
-}
-
-struct Lane {
-    partitions: Vec<u32>,
-    commands: Sender<Command>,
-    stop: Stop,
-    thread: JoinHandle<()>,
+    document: Arc<EntityDocument>,
+    program: Arc<dyn Program>,
+    report: Arc<Report>,
+    /// Held for long only while the group moves partitions.
+    lanes: Arc<Mutex<Lanes>>,
+    /// Where a group says which partitions there are.
+    membership: Option<Membership>,
 }
 
 impl Prepared {
@@ -56,6 +56,7 @@ impl Prepared {
         check::topics(entity, backends)?;
         let program =
             programs.get(&entity.id).ok_or_else(|| StartError::NoFunction { entity: entity.id.clone() })?;
+        check::assignment(entity, program.description())?;
         let settings =
             settings::resolve(&program.description().settings, &entity.settings).map_err(|problems| {
                 let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -63,11 +64,12 @@ impl Prepared {
             })?;
         let (prefix, deployment) = (document.prefix.clone(), document.deployment.clone());
         let group = names::group(&prefix, &deployment, &entity.id);
-        let (host, id, of) = (document.host.clone(), entity.id.clone(), deployment.clone());
+        let (name, id, of) = (document.host.clone(), entity.id.clone(), deployment.clone());
         let transactional_id =
-            move |lane| names::transactional_id(&prefix, &of, &id, &host, incarnation, lane);
+            move |lane| names::transactional_id(&prefix, &of, &id, &name, incarnation, lane);
         Ok(Self {
             deployment,
+            host: document.host.clone(),
             group,
             transactional_id: Box::new(transactional_id),
             program: program.clone(),
@@ -81,7 +83,7 @@ impl Prepared {
 
     /// Counts go on from those of what ran before.
     pub(super) fn in_place_of(self, running: &Running) -> Self {
-        Self { earlier: Some(running.made_from.report.clone()), ..self }
+        Self { earlier: Some(running.report.clone()), ..self }
     }
 
     /// Has the log keep what this entity will read.
@@ -96,13 +98,26 @@ impl Prepared {
         if let Some(earlier) = &self.earlier {
             self.report.continue_from(earlier);
         }
-        let dealt = deal(&[], &self.document.partitions, self.document.lanes as usize);
-        let lanes = (0..).zip(dealt).map(|(lane, partitions)| self.lane(lane, partitions));
-        let lanes = lanes.collect::<Result<_, _>>()?;
-        Ok(Running { lanes, made_from: self })
+        let (document, program) = (self.document.clone(), self.program.clone());
+        let (report, follower) = (self.report.clone(), self.follower());
+        let lanes = Arc::new(Mutex::new(Lanes::start(self, &document.partitions)?));
+        let membership = match document.assignment {
+            Assignment::Group => Some(Membership::start(follower(lanes.clone()))?),
+            Assignment::Owned => None,
+        };
+        Ok(Running { document, program, report, lanes, membership })
     }
 
-    fn lane(&self, lane: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
+    /// Who follows the group, as soon as there are lanes.
+    fn follower(&self) -> impl FnOnce(Arc<Mutex<Lanes>>) -> Follower + use<> {
+        let (entity, group, host) = (self.document.id.clone(), self.group.clone(), self.host.clone());
+        let inputs = self.document.inputs.iter().map(|input| input.topic.clone()).collect();
+        let (log, report) = (self.backends.log.clone(), self.report.clone());
+        move |lanes| Follower { entity, group, host, inputs, log, lanes, report }
+    }
+
+    /// Starts a lane.
+    pub(super) fn lane(&self, lane: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
         let stop = Stop::default();
         let spec = LaneSpec {
             deployment: self.deployment.clone(),
@@ -126,34 +141,35 @@ impl Prepared {
 
 impl Running {
     pub(super) fn id(&self) -> &str {
-        &self.made_from.document.id
+        &self.document.id
+    }
+
+    fn all(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lanes that have not been seen to end.
     pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
+        self.all().count()
     }
 
-    /// Lanes that ended though nobody asked them to.
+    /// Lanes that ended though nobody asked them to; while partitions move, none is seen.
     pub(super) fn stopped_lanes(&self) -> usize {
-        self.lanes.iter().filter(|lane| lane.thread.is_finished()).count()
+        match self.lanes.try_lock() {
+            Ok(lanes) => lanes.finished(),
+            Err(TryLockError::Poisoned(lanes)) => lanes.into_inner().finished(),
+            Err(TryLockError::WouldBlock) => 0,
+        }
     }
 
     /// Starts those lanes again, with the partitions that they had.
     pub(super) fn start_again(&mut self) -> Result<(), StartError> {
-        let Self { made_from, lanes } = self;
-        for (number, lane) in (0..).zip(lanes).filter(|(_, lane)| lane.thread.is_finished()) {
-            let new = made_from.lane(number, lane.partitions.clone())?;
-            if std::mem::replace(lane, new).thread.join().is_err() {
-                tracing::error!(entity = made_from.document.id, "a lane panicked");
-            }
-        }
-        Ok(())
+        self.all().start_again()
     }
 
     /// Whether this is what the document asks for.
     pub(super) fn is_as(&self, entity: &EntityDocument, program: Option<&Arc<dyn Program>>) -> bool {
-        *self.made_from.document == *entity && self.runs(program)
+        *self.document == *entity && self.runs(program)
     }
 
     /// Whether this is what the document asks for, but for the partitions. Lanes that ended by themselves cannot be
@@ -163,81 +179,48 @@ impl Running {
         entity: &EntityDocument,
         program: Option<&Arc<dyn Program>>,
     ) -> bool {
-        let running = &self.made_from.document;
+        let running = &self.document;
         let moved =
             EntityDocument { partitions: running.partitions.clone(), lanes: running.lanes, ..entity.clone() };
-        **running == moved && self.runs(program) && !self.lanes.iter().any(|lane| lane.thread.is_finished())
+        **running == moved && self.runs(program) && self.all().finished() == 0
     }
 
     fn runs(&self, program: Option<&Arc<dyn Program>>) -> bool {
-        program.is_some_and(|program| program.digest() == self.made_from.program.digest())
+        program.is_some_and(|program| program.digest() == self.program.digest())
     }
 
-    /// Owns exactly the partitions of `entity` when it returns, or when `until` has passed: lanes first let go of what
-    /// they give up, then take what is new. Partitions that stay where they are run on all the while.
+    /// Owns exactly the partitions of `entity` when it returns, or when `until` has passed; those that a group gave are
+    /// dealt out to its lanes anew.
     pub(super) fn reassign(&mut self, entity: &EntityDocument, until: Instant) -> Result<(), StartError> {
-        let held: Vec<Vec<u32>> = self.lanes.iter().map(|lane| lane.partitions.clone()).collect();
-        let mut dealt = deal(&held, &entity.partitions, entity.lanes as usize);
-        let new = dealt.split_off(self.lanes.len().min(dealt.len()));
-        let keep = |lane: &Lane, dealt: &[u32]| {
-            lane.partitions.iter().copied().filter(|partition| dealt.contains(partition)).collect()
+        self.document = Arc::new(entity.clone());
+        let mut lanes = self.all();
+        lanes.follow(&self.document);
+        let partitions = match entity.assignment {
+            Assignment::Owned => entity.partitions.clone(),
+            Assignment::Group => lanes.partitions(),
         };
-        let kept = self.lanes.iter().zip(&dealt).map(|(lane, dealt)| keep(lane, dealt)).collect();
-        self.assign(kept, until);
-        let (mut rest, taken) = (self.lanes.split_off(dealt.len()), &entity.partitions);
-        rest.iter().for_each(|lane| lane.stop.request());
-        while rest.iter().any(|lane| !lane.thread.is_finished()) && Instant::now() < until {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        rest.retain(|lane| !lane.thread.is_finished());
-        for &partition in held.iter().flatten().filter(|partition| !taken.contains(partition)) {
-            self.made_from.report.forget(partition);
-        }
-        self.assign(dealt, until);
-        self.made_from.document = Arc::new(entity.clone());
-        for (partitions, lane) in new.into_iter().zip(self.lanes.len()..) {
-            self.lanes.push(self.made_from.lane(lane as u32, partitions)?);
-        }
-        Ok(())
-    }
-
-    /// Tells each lane what it is to own, and waits until those that change have done so.
-    fn assign(&mut self, dealt: Vec<Vec<u32>>, until: Instant) {
-        let mut waits = Vec::new();
-        for (lane, partitions) in self.lanes.iter_mut().zip(dealt) {
-            if lane.partitions != partitions {
-                let (done, wait) = crossbeam_channel::bounded(0);
-                lane.partitions.clone_from(&partitions);
-                // A lane that has ended drops what it is told.
-                drop(lane.commands.send(Command::Assign { partitions, done }));
-                waits.push(wait);
-            }
-        }
-        for wait in waits {
-            // Nothing is ever sent: the other end is dropped when it is done.
-            let _ = wait.recv_deadline(until);
-        }
+        lanes.own(&partitions, Patience { until, unless: None, taken: true })
     }
 
     pub(super) fn ask_to_end(&self) {
-        self.lanes.iter().for_each(|lane| lane.stop.request());
+        match &self.membership {
+            // Only it knows when all have let go, so that the group may be left.
+            Some(membership) => membership.ask_to_end(),
+            None => self.all().ask_to_end(),
+        }
     }
 
-    /// Says how many lanes are not done.
+    /// Says how many lanes are not done; the membership of a group counts as one.
     pub(super) fn join_finished(&mut self) -> usize {
-        let (done, running): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.lanes).into_iter().partition(|lane| lane.thread.is_finished());
-        for lane in done {
-            if lane.thread.join().is_err() {
-                tracing::error!(entity = self.id(), "a lane panicked");
-            }
+        if self.membership.as_ref().is_some_and(|membership| !membership.is_finished()) {
+            return self.lanes().max(1);
         }
-        self.lanes = running;
-        self.lanes.len()
+        self.membership = None;
+        self.all().join_finished()
     }
 
     pub(super) fn status(&self, source: &dyn Source) -> EntityStatus {
-        let Prepared { document, report, .. } = &self.made_from;
+        let Self { document, report, .. } = self;
         let mut status = report.snapshot(&document.id);
         for partition in &mut status.partitions {
             for (input, &committed) in document.inputs.iter().zip(&partition.committed) {

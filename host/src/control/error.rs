@@ -68,6 +68,7 @@ fn start_help(error: &StartError) -> &'static str {
     match error {
         StartError::NoTopic { .. } => "make the topic, or correct its name",
         StartError::NoPartition { .. } => "give the entity partitions that its inputs have",
+        StartError::StateInGroup { .. } => "a group is for functions without state: name its partitions",
         StartError::Settings { .. } | StartError::NoFunction { .. } => "mend the entity in the document",
         StartError::OldGeneration { .. } | StartError::SameGeneration { .. } => {
             "give the changed document a higher generation"

@@ -90,7 +90,11 @@ impl Session<'_> {
                 .filter(|p| !partitions.contains(p))
                 .collect();
             if !gone.is_empty() {
-                self.let_go(&gone)?;
+                if let Err(trouble) = self.let_go(&gone) {
+                    // What was told counts all the same.
+                    self.assignment.set(&partitions);
+                    return Err(trouble);
+                }
                 gone.iter().for_each(|&partition| self.spec.report.forget(partition));
             }
             let runs = |partition: &u32| self.partitions.iter().any(|owned| owned.partition == *partition);

@@ -9,6 +9,8 @@
 //!   transactions are aborted, and all they try later answers [`Commit::Fenced`] or a fenced error.
 //! * **Durability**: when `commit` answers `Committed`, it survives a crash of the process and of the log's server
 //!   (an embedded log opened with process durability promises the first only).
+//! * **Groups**: positions are committed under the name of a group, by whoever may write. A group can also deal the
+//!   partitions of a topic out among its members (`member.rs`); whether there are any makes no difference to positions.
 //! * **Unknown**: a commit whose outcome could not be learnt. The producer is finished; the caller reads the stable
 //!   committed position with a new one.
 
@@ -17,6 +19,7 @@ pub mod conformance;
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod member;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +27,9 @@ use std::time::Duration;
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
 #[cfg(feature = "kafka")]
 pub use kafka::{KafkaLog, KafkaOptions, KafkaSasl, KafkaTls};
+
+use member::Alone;
+pub use member::{Dealt, Member};
 
 use invoker_core::records::{RecordBatch, RecordRef};
 
@@ -237,7 +243,15 @@ pub trait Log: Send + Sync {
     fn backlog_bytes(&self, _topic: &str) -> u64 {
         0
     }
-    /// Ends the promise of a group: its positions are forgotten.
+    /// Joins a group as `name`, to be dealt a share of the partitions of a topic. A log that one process has to itself
+    /// gives all of them.
+    fn join(&self, _group: &str, _name: &str, topic: &str) -> Result<Box<dyn Member>, Error> {
+        match self.topics().describe(topic)? {
+            Some(topic) => Ok(Box::new(Alone::with(topic.partitions))),
+            None => Err(Error::UnknownTopic { topic: topic.to_owned() }),
+        }
+    }
+    /// Ends the promise of a group: its positions are forgotten. Refused while it has members, where a log has any.
     fn delete_group(&self, group: &str) -> Result<(), Error>;
     /// All committed positions of a group.
     fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, Error>;

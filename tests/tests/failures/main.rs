@@ -6,6 +6,7 @@
 
 mod chaos;
 mod feed;
+mod group;
 mod host;
 mod kafka;
 mod owners;

@@ -99,7 +99,7 @@ impl Truth {
 }
 
 #[track_caller]
-fn same(topic: &str, wanted: &Partitions, found: &Partitions) {
+pub(crate) fn same(topic: &str, wanted: &Partitions, found: &Partitions) {
     for partition in wanted.keys().chain(found.keys()) {
         let of = |all: &Partitions| all.get(partition).cloned().unwrap_or_default();
         let (wanted, found) = (of(wanted), of(found));

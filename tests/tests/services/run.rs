@@ -89,3 +89,21 @@ fn records_in_kafka_can_have_their_state_in_a_data_directory() {
     }
     assert_eq!(last_counts(&consume(&kafka, &place.topic("counts"))), counted("a b a"));
 }
+
+#[test]
+fn a_run_on_kafka_is_a_member_of_the_groups_that_the_topology_shares() {
+    let (kafka, redis) = (servers::kafka().unwrap(), servers::redis().unwrap());
+    let place = Workplace::new("shared");
+    place.write_topology("  createTopics: true\n");
+    let topology = std::fs::read_to_string(place.path("topology.yaml")).unwrap();
+    let words = format!("outputTopic: {}", place.topic("words"));
+    place.write("topology.yaml", &topology.replace(&words, &format!("{words}, assignment: group")));
+    place.write("in.txt", &"the cat sat\non the mat\n".repeat(300));
+    let words = on(&kafka, &redis, "out.txt", &place);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ended = place.invoker(&words);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(!ended.err.contains("ignored"), "{}", ended.err);
+    let read = std::fs::read_to_string(place.path("in.txt")).unwrap();
+    assert_eq!(last_counts(&consume(&kafka, &place.topic("counts"))), counted(&read));
+}

@@ -127,3 +127,28 @@ fn only_the_ground_decides_what_can_go_on() {
     next.prefix = "other".to_owned();
     assert!(!document.stands_on_the_same(&next));
 }
+
+#[test]
+fn in_a_group_nobody_names_partitions() {
+    let group = LEAST.replace("partitions: [0]", "assignment: group");
+    let document = read("host.yaml", group.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(
+        (document.entities[0].assignment, document.entities[0].partitions.len()),
+        (Assignment::Group, 0)
+    );
+    let both = problems(&group.replace("assignment: group", "assignment: group\n    partitions: [0]"));
+    let expected = "host.yaml:10:5: entities[0].partitions: given together with assignment: group";
+    assert!(both.contains(expected), "{both}");
+    let json = serde_json::to_vec(&document).unwrap();
+    assert_eq!(read("host.json", &json), Ok(document), "an empty list is no list");
+}
+
+#[test]
+fn who_owns_partitions_names_them() {
+    let found = problems(&LEAST.replace("    partitions: [0]\n", ""));
+    assert!(found.contains("entities[0].partitions: missing"), "{found}");
+    let found = problems(&LEAST.replace("partitions: [0]", "assignment: groups"));
+    assert!(found.contains("host.yaml:9:"), "{found}");
+    let none = LEAST.replace("partitions: [0]", "partitions: []");
+    assert!(read("host.yaml", none.as_bytes()).is_ok(), "it waits for some");
+}

@@ -217,6 +217,7 @@ impl Bench {
             function: "native".to_owned(),
             inputs: vec![InputDocument { topic: "in".to_owned(), start: Default::default() }],
             outputs: vec![Some("out".to_owned())],
+            assignment: Default::default(),
             partitions: (0..PARTITIONS).collect(),
             partition_count: PARTITIONS,
             lanes: 2,

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 
-use super::super::{Commit, Committed, Error};
+use super::super::{Commit, Committed, Dealt, Error};
 use super::{MOMENT, Subject, at};
 
 fn position(offset: u64, metadata: &str) -> Committed {
@@ -98,4 +98,21 @@ pub fn positions_of_unknown_partitions_are_refused(subject: &Subject) {
     let positions = [(at(&nowhere, 0), position(1, ""))];
     let error = producer.add_offsets(&group, &positions).expect_err("an unknown topic");
     assert!(matches!(&error, Error::UnknownTopic { topic } if *topic == nowhere), "{error}");
+}
+
+pub fn a_member_alone_is_given_every_partition(subject: &Subject) {
+    let (topic, group) = (subject.topic(3), subject.fresh("group"));
+    let mut member = subject.log.join(&group, "one", &topic).expect("join");
+    let mut first = None;
+    subject.until("the group has dealt", || {
+        first = member.poll(MOMENT).expect("poll");
+        first.is_some()
+    });
+    if let Some(Dealt::Given(partitions)) = &mut first {
+        partitions.sort_unstable();
+    }
+    assert_eq!(first, Some(Dealt::Given(vec![0, 1, 2])));
+    assert_eq!(member.poll(MOMENT).expect("poll"), None);
+    commit(subject, &group, &[(at(&topic, 2), position(7, "while there is a member"))]);
+    assert_eq!(subject.log.group(&group).expect("group").len(), 1);
 }

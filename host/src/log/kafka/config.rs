@@ -73,12 +73,15 @@ pub struct KafkaSasl {
 /// Just under what a topic takes that does not say otherwise.
 const BATCH: usize = 1_000_000;
 
+/// So long a member may be busy with letting go of partitions, during which the group waits for it.
+const MEMBER_SILENCE_MS: u64 = 60_000;
+
 /// Properties that the protocol stands on, and why each cannot be chosen.
-const RESERVED: [(&str, &str); 15] = [
+const RESERVED: [(&str, &str); 16] = [
     ("bootstrap.servers", "it is what bootstrapServers says"),
     ("metadata.broker.list", "it is what bootstrapServers says"),
     ("group.id", "positions are kept per entity"),
-    ("group.instance.id", "partitions are assigned, not balanced by the group"),
+    ("group.instance.id", "a host that ends leaves its groups at once"),
     ("isolation.level", "records of open and aborted transactions must not be read"),
     ("enable.auto.commit", "positions are committed with the outputs"),
     ("enable.auto.offset.store", "positions are committed with the outputs"),
@@ -88,7 +91,8 @@ const RESERVED: [(&str, &str); 15] = [
     ("transaction.timeout.ms", "it follows from the deadlines of the function"),
     ("allow.auto.create.topics", "a name that is mistyped must not make a topic"),
     ("delivery.report.only.error", "what was written is waited for without a report of each record"),
-    ("group.protocol", "partitions are assigned, not balanced by the group"),
+    ("group.protocol", "a host joins a group by the protocol that every broker speaks"),
+    ("partition.assignment.strategy", "all hosts of a group must have the same"),
     ("enable.idempotence", "a batch that is sent again must be written once"),
 ];
 
@@ -151,6 +155,31 @@ impl Settings {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true");
+        config
+    }
+
+    /// A client that joins a group as `name` and reads nothing.
+    pub(super) fn member(&self, group: &str, name: &str) -> ClientConfig {
+        let session = self.common.get("session.timeout.ms").and_then(|time| time.parse().ok());
+        let silence = MEMBER_SILENCE_MS.max(session.unwrap_or(0)).to_string();
+        let mut config = self.consumer(group);
+        for (name, value) in [
+            // Nothing rests on it but how long a host that was killed is missed.
+            ("session.timeout.ms", "10000"),
+            // A member hears that others come or go with the answer to a heartbeat.
+            ("heartbeat.interval.ms", "1000"),
+            ("max.poll.interval.ms", &silence),
+            // So soon a topic that has grown is noticed.
+            ("topic.metadata.refresh.interval.ms", "10000"),
+        ] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
+        let client = config.get("client.id").unwrap_or("invoker").to_owned();
+        config
+            .set("client.id", format!("{client}.{name}"))
+            .set("partition.assignment.strategy", "cooperative-sticky");
         config
     }
 

@@ -17,6 +17,7 @@
 mod config;
 mod context;
 mod errors;
+mod member;
 mod native;
 mod offsets;
 mod producer;
@@ -31,11 +32,12 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::{Committed, Error, Log, Producer, Source, TopicPartition, Topics};
+use super::{Committed, Error, Log, Member, Producer, Source, TopicPartition, Topics};
 use config::Settings;
 pub use config::{KafkaOptions, KafkaSasl, KafkaTls};
 use context::Context;
 use errors::{failed, retried};
+use member::KafkaMember;
 use producer::KafkaProducer;
 use source::KafkaSource;
 use topics::KafkaTopics;
@@ -182,6 +184,10 @@ impl Log for KafkaLog {
             })?;
         }
         Ok(())
+    }
+
+    fn join(&self, group: &str, name: &str, topic: &str) -> Result<Box<dyn Member>, Error> {
+        Ok(Box::new(KafkaMember::join(&self.settings, group, name, topic)?))
     }
 
     fn delete_group(&self, group: &str) -> Result<(), Error> {

@@ -1,0 +1,172 @@
+//! The lanes of one entity: how many there are, and which partitions each has. Owns the order in which partitions move
+//! between them; who decides what this host has is others' (`app.rs` by its document, `membership.rs` by a group).
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use invoker_core::document::EntityDocument;
+
+use super::StartError;
+use super::deal::deal;
+use super::entity::Prepared;
+use crate::lane::Command;
+use crate::stop::Stop;
+
+/// How often a wait for lanes looks whether it is given up.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// All lanes of an entity.
+pub(super) struct Lanes {
+    made_from: Prepared,
+    lanes: Vec<Lane>,
+}
+
+/// A running lane.
+pub(super) struct Lane {
+    pub(super) partitions: Vec<u32>,
+    pub(super) commands: Sender<Command>,
+    pub(super) stop: Stop,
+    pub(super) thread: JoinHandle<()>,
+}
+
+/// How long lanes are waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    pub(super) until: Instant,
+    /// Ends the wait before its time.
+    pub(super) unless: Option<&'a Stop>,
+    /// Whether that what is new is taken is waited for, too, or only that what is given up is let go of.
+    pub(super) taken: bool,
+}
+
+impl Patience<'_> {
+    /// Waits until the other end is dropped: nothing is ever sent.
+    fn wait(&self, done: &Receiver<()>) {
+        while !self.is_over() && done.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {}
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until || self.unless.is_some_and(Stop::requested)
+    }
+}
+
+impl Lanes {
+    /// Starts with these partitions.
+    pub(super) fn start(made_from: Prepared, partitions: &[u32]) -> Result<Self, StartError> {
+        let dealt = deal(&[], partitions, made_from.document.lanes as usize);
+        let lanes = (0..).zip(dealt).map(|(lane, partitions)| made_from.lane(lane, partitions));
+        let lanes = lanes.collect::<Result<_, _>>()?;
+        Ok(Self { made_from, lanes })
+    }
+
+    /// Lanes that have not been seen to end.
+    pub(super) fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The partitions that they have.
+    pub(super) fn partitions(&self) -> Vec<u32> {
+        self.lanes.iter().flat_map(|lane| lane.partitions.iter().copied()).collect()
+    }
+
+    /// Lanes whose thread has ended.
+    pub(super) fn finished(&self) -> usize {
+        self.lanes.iter().filter(|lane| lane.thread.is_finished()).count()
+    }
+
+    /// Starts those lanes again, with the partitions that they had.
+    pub(super) fn start_again(&mut self) -> Result<(), StartError> {
+        let Self { made_from, lanes } = self;
+        for (number, lane) in (0..).zip(lanes).filter(|(_, lane)| lane.thread.is_finished()) {
+            let new = made_from.lane(number, lane.partitions.clone())?;
+            if std::mem::replace(lane, new).thread.join().is_err() {
+                tracing::error!(entity = made_from.document.id, "a lane panicked");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lanes that are started from now on are made from this.
+    pub(super) fn follow(&mut self, document: &Arc<EntityDocument>) {
+        self.made_from.document = Arc::clone(document);
+    }
+
+    /// Has exactly these partitions when it returns, or when patience is at its end: lanes first let go of what they
+    /// give up, then take what is new. Partitions that stay where they are run on all the while.
+    pub(super) fn own(&mut self, partitions: &[u32], patience: Patience<'_>) -> Result<(), StartError> {
+        let held: Vec<Vec<u32>> = self.lanes.iter().map(|lane| lane.partitions.clone()).collect();
+        let mut dealt = deal(&held, partitions, self.made_from.document.lanes as usize);
+        let new = dealt.split_off(self.lanes.len().min(dealt.len()));
+        let keep = |lane: &Lane, dealt: &[u32]| {
+            lane.partitions.iter().copied().filter(|partition| dealt.contains(partition)).collect()
+        };
+        let kept = self.lanes.iter().zip(&dealt).map(|(lane, dealt)| keep(lane, dealt)).collect();
+        let waits = self.assign(kept);
+        let mut rest = self.lanes.split_off(dealt.len());
+        rest.iter().for_each(|lane| lane.stop.request());
+        waits.iter().for_each(|done| patience.wait(done));
+        while rest.iter().any(|lane| !lane.thread.is_finished()) && !patience.is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        rest.retain(|lane| !lane.thread.is_finished());
+        for &partition in held.iter().flatten().filter(|partition| !partitions.contains(partition)) {
+            self.made_from.report.forget(partition);
+        }
+        partitions.iter().for_each(|&partition| self.made_from.report.expect(partition));
+        let waits = self.assign(dealt);
+        if patience.taken {
+            waits.iter().for_each(|done| patience.wait(done));
+        }
+        for (partitions, lane) in new.into_iter().zip(self.lanes.len()..) {
+            self.lanes.push(self.made_from.lane(lane as u32, partitions)?);
+        }
+        Ok(())
+    }
+
+    /// Takes a partition anew that another host has taken.
+    pub(super) fn take_back(&self, partition: u32) {
+        if let Some(lane) = self.lanes.iter().find(|lane| lane.partitions.contains(&partition)) {
+            drop(lane.tell(lane.partitions.clone()));
+        }
+    }
+
+    /// Tells each lane what it is to own; gives what to wait for until those that change have done so.
+    fn assign(&mut self, dealt: Vec<Vec<u32>>) -> Vec<Receiver<()>> {
+        let mut waits = Vec::new();
+        for (lane, partitions) in self.lanes.iter_mut().zip(dealt) {
+            if lane.partitions != partitions {
+                lane.partitions.clone_from(&partitions);
+                waits.push(lane.tell(partitions));
+            }
+        }
+        waits
+    }
+
+    pub(super) fn ask_to_end(&self) {
+        self.lanes.iter().for_each(|lane| lane.stop.request());
+    }
+
+    /// Says how many lanes are not done.
+    pub(super) fn join_finished(&mut self) -> usize {
+        let (done, running): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.lanes).into_iter().partition(|lane| lane.thread.is_finished());
+        for lane in done {
+            if lane.thread.join().is_err() {
+                tracing::error!(entity = self.made_from.document.id, "a lane panicked");
+            }
+        }
+        self.lanes = running;
+        self.lanes.len()
+    }
+}
+
+impl Lane {
+    /// Tells it what it is to own; what it gives is dropped when that is done, or when it has ended.
+    fn tell(&self, partitions: Vec<u32>) -> Receiver<()> {
+        let (done, wait) = crossbeam_channel::bounded(0);
+        drop(self.commands.send(Command::Assign { partitions, done }));
+        wait
+    }
+}
