@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::document::{Limits, OnOffsetOutOfRange, OnPartitionChange};
 use crate::function::{Port, StateKind, StateSpec};
 use crate::topology::parse;
 
@@ -238,4 +239,17 @@ fn with_create_topics_they_are_made_on_kafka_too() {
         .map(|topic| (topic.name.as_str(), topic.partitions, topic.replication_factor))
         .collect();
     assert_eq!(topics, [("x", 2, Some(3))]);
+}
+
+#[test]
+fn what_a_user_chooses_for_changes_of_the_inputs_is_passed_on() {
+    let chosen = "inputTopic: x, onPartitionChange: accept, onOffsetOutOfRange: earliest, stallAfter: 5m";
+    let entity = one_entity(chosen, Description::default(), &Local::default());
+    assert_eq!(entity.on_partition_change, OnPartitionChange::Accept);
+    assert_eq!(entity.on_offset_out_of_range, OnOffsetOutOfRange::Earliest);
+    assert_eq!(entity.stall_after_ms, Some(300_000));
+    let entity = one_entity("inputTopic: x", Description::default(), &Local::default());
+    assert_eq!(entity.on_partition_change, OnPartitionChange::Stop);
+    assert_eq!(entity.on_offset_out_of_range, OnOffsetOutOfRange::Stop);
+    assert_eq!(entity.stall_after_ms, None);
 }

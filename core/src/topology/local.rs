@@ -54,7 +54,6 @@ pub fn without_local_meaning(resource: &InvokerDeployment, ground: Ground) -> Ve
         }
         note(entity.resources.is_some(), &path("resources"));
         note(entity.autoscale.is_some(), &path("autoscale"));
-        note(entity.on_partition_change.is_some(), &path("onPartitionChange"));
         note(entity.assignment.is_some(), &path("assignment"));
     }
     note(spec.paused.is_some(), "spec.paused");
@@ -85,7 +84,6 @@ mod tests {
                 "spec.statefulEntities[0].assignment",
                 "spec.statefulEntities[1].pods[0].resources",
                 "spec.statefulEntities[1].resources",
-                "spec.statefulEntities[1].onPartitionChange",
                 "spec.statefulEntities[1].assignment",
                 "spec.paused",
                 "spec.deletePolicy",

@@ -11,7 +11,7 @@ use invoker_core::{names, settings};
 
 use super::deal::deal;
 use super::{Backends, Programs, StartError, check};
-use crate::lane::{self, Command, LaneSpec};
+use crate::lane::{self, Command, LaneSpec, Pulse};
 use crate::log::{Source, TopicPartition};
 use crate::program::Program;
 use crate::report::{EntityStatus, Report};
@@ -19,30 +19,37 @@ use crate::stop::Stop;
 
 /// An entity that was checked, and what its lanes are made from.
 pub(super) struct Prepared {
-    document: Arc<EntityDocument>,
+    pub(super) document: Arc<EntityDocument>,
     deployment: String,
     group: String,
     /// Transactional id of a lane, without the lane.
     transactional_id: Box<dyn Fn(u32) -> String + Send + Sync>,
-    program: Arc<dyn Program>,
+    pub(super) program: Arc<dyn Program>,
     settings: Vec<(String, SettingValue)>,
     backends: Backends,
-    report: Arc<Report>,
+    pub(super) report: Arc<Report>,
     /// Of what runs in its place until it starts.
     earlier: Option<Arc<Report>>,
 }
 
 /// An entity whose lanes run.
 pub(super) struct Running {
-    made_from: Prepared,
-    lanes: Vec<Lane>,
+    pub(super) made_from: Prepared,
+    pub(super) lanes: Vec<Lane>,
+    /// Number of the next lane. None is used twice, so that a lane that was left behind has a transactional id that no
+    /// later one has.
+    pub(super) next_number: u32,
+    /// Threads of lanes that hung and were replaced, until they end.
+    pub(super) left_behind: Vec<JoinHandle<()>>,
 }
 
-struct Lane {
-    partitions: Vec<u32>,
+pub(super) struct Lane {
+    pub(super) number: u32,
+    pub(super) partitions: Vec<u32>,
     commands: Sender<Command>,
-    stop: Stop,
-    thread: JoinHandle<()>,
+    pub(super) stop: Stop,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) thread: JoinHandle<()>,
 }
 
 impl Prepared {
@@ -97,17 +104,18 @@ impl Prepared {
             self.report.continue_from(earlier);
         }
         let dealt = deal(&[], &self.document.partitions, self.document.lanes as usize);
-        let lanes = (0..).zip(dealt).map(|(lane, partitions)| self.lane(lane, partitions));
+        let next_number = dealt.len() as u32;
+        let lanes = (0..).zip(dealt).map(|(number, partitions)| self.lane(number, partitions));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        Ok(Running { lanes, made_from: self })
+        Ok(Running { lanes, next_number, left_behind: Vec::new(), made_from: self })
     }
 
-    fn lane(&self, lane: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
-        let stop = Stop::default();
+    pub(super) fn lane(&self, number: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
+        let (stop, pulse) = (Stop::default(), Arc::<Pulse>::default());
         let spec = LaneSpec {
             deployment: self.deployment.clone(),
             group: self.group.clone(),
-            transactional_id: (self.transactional_id)(lane),
+            transactional_id: (self.transactional_id)(number),
             entity: self.document.clone(),
             program: self.program.clone(),
             settings: self.settings.clone(),
@@ -116,11 +124,12 @@ impl Prepared {
             state: self.backends.state.clone(),
             report: self.report.clone(),
             stop: stop.clone(),
+            pulse: pulse.clone(),
         };
         let (commands, told) = crossbeam_channel::unbounded();
         let name = format!("lane {}", self.document.id);
         let thread = std::thread::Builder::new().name(name).spawn(move || lane::run(&spec, &told))?;
-        Ok(Lane { partitions, commands, stop, thread })
+        Ok(Lane { number, partitions, commands, stop, pulse, thread })
     }
 }
 
@@ -141,9 +150,10 @@ impl Running {
 
     /// Starts those lanes again, with the partitions that they had.
     pub(super) fn start_again(&mut self) -> Result<(), StartError> {
-        let Self { made_from, lanes } = self;
-        for (number, lane) in (0..).zip(lanes).filter(|(_, lane)| lane.thread.is_finished()) {
-            let new = made_from.lane(number, lane.partitions.clone())?;
+        let Self { made_from, lanes, next_number, .. } = self;
+        for lane in lanes.iter_mut().filter(|lane| lane.thread.is_finished()) {
+            let new = made_from.lane(*next_number, lane.partitions.clone())?;
+            *next_number += 1;
             if std::mem::replace(lane, new).thread.join().is_err() {
                 tracing::error!(entity = made_from.document.id, "a lane panicked");
             }
@@ -195,8 +205,9 @@ impl Running {
         }
         self.assign(dealt, until);
         self.made_from.document = Arc::new(entity.clone());
-        for (partitions, lane) in new.into_iter().zip(self.lanes.len()..) {
-            self.lanes.push(self.made_from.lane(lane as u32, partitions)?);
+        for partitions in new {
+            self.lanes.push(self.made_from.lane(self.next_number, partitions)?);
+            self.next_number += 1;
         }
         Ok(())
     }

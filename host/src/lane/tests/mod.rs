@@ -4,3 +4,4 @@ mod changes;
 mod native;
 mod rules;
 mod sim;
+mod stall;
