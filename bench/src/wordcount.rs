@@ -162,8 +162,11 @@ fn entity(id: &str, input: &str, output: &str) -> EntityDocument {
         on_failure: OnFailure::DeadLetter,
         dead_letter_topic: "dead".to_owned(),
         on_state_loss: OnStateLoss::Fail,
+        on_partition_change: Default::default(),
+        on_offset_out_of_range: Default::default(),
         limits: Limits::default(),
         commit_interval_ms: INTERVAL.as_millis() as u64,
+        stall_after_ms: None,
     }
 }
 

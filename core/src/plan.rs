@@ -1,20 +1,20 @@
 //! From a topology to what one host runs: a pure function of the topology, what its functions declare, the topics that
 //! exist and the machine. Owns the defaults that depend on more than one field.
 
+mod limits;
+
 use std::collections::BTreeMap;
 
-use crate::document::{
-    Delivery, EntityDocument, HostDocument, InputDocument, Limits, OnFailure, Retry, StartPosition,
-};
+use crate::document::{Delivery, EntityDocument, HostDocument, InputDocument, OnFailure, StartPosition};
 use crate::function::Description;
 use crate::message::counted;
 use crate::topology::check::{
     Findings, dead_letters, inputs as input_paths, outputs as output_paths, partitions,
 };
 use crate::topology::{
-    Assignment, Document, Functions, Kafka, LimitsSpec, Problems, Redis, RetryPolicy, StatefulEntity, check,
-    check_functions,
+    Assignment, Document, Functions, Kafka, Problems, Redis, StatefulEntity, check, check_functions,
 };
+use limits::{limits, retry};
 
 /// Partitions of a topic about which nothing is said.
 pub const DEFAULT_PARTITIONS: u32 = 4;
@@ -163,10 +163,13 @@ impl Planner<'_> {
                 .or_else(|| entity.dead_letter_topic.clone())
                 .unwrap_or_else(|| crate::names::dead_letter_topic(&deployment, entity.id())),
             on_state_loss: entity.on_state_loss.unwrap_or_default(),
+            on_partition_change: entity.on_partition_change.unwrap_or_default(),
+            on_offset_out_of_range: entity.on_offset_out_of_range.unwrap_or_default(),
             limits: limits(entity.limits.as_ref(), description),
             commit_interval_ms: entity
                 .commit_interval
                 .map_or(DEFAULT_COMMIT_INTERVAL_MS, |interval| interval.0),
+            stall_after_ms: entity.stall_after.map(|time| time.0),
         }
     }
 
@@ -265,41 +268,6 @@ fn outputs(entity: &StatefulEntity, description: &Description) -> Vec<Option<Str
             _ => entity.outputs.get(&port.name).cloned(),
         })
         .collect()
-}
-
-fn retry(given: Option<&RetryPolicy>) -> Retry {
-    let default = Retry::default();
-    let Some(given) = given else { return default };
-    let backoff_ms = given.backoff.map_or(default.backoff_ms, |wait| wait.0);
-    Retry {
-        attempts: given.attempts.unwrap_or(default.attempts),
-        backoff_ms,
-        max_backoff_ms: given.max_backoff.map_or(default.max_backoff_ms.max(backoff_ms), |wait| wait.0),
-    }
-}
-
-fn limits(given: Option<&LimitsSpec>, description: &Description) -> Limits {
-    let default = Limits::default();
-    let given = given.cloned().unwrap_or_default();
-    let declared = description.record_deadline.map(u64::from);
-    let record_deadline_ms =
-        given.deadline.map(|time| time.0).or(declared).unwrap_or(default.record_deadline_ms);
-    let batch_records = given.batch_records.unwrap_or(default.batch_records);
-    Limits {
-        batch_records: description.max_records.unwrap_or(u32::MAX).clamp(1, batch_records.max(1)),
-        batch_bytes: size(given.batch_bytes, default.batch_bytes),
-        record_deadline_ms,
-        batch_deadline_ms: given
-            .batch_deadline
-            .map_or(default.batch_deadline_ms.max(record_deadline_ms), |time| time.0),
-        memory_bytes: size(given.memory, default.memory_bytes),
-        output_bytes: size(given.output, default.output_bytes),
-        state_cache_bytes: size(given.state_cache, default.state_cache_bytes),
-    }
-}
-
-fn size(given: Option<crate::topology::Bytes>, default: usize) -> usize {
-    given.map_or(default, |size| usize::try_from(size.0).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod deal;
 mod entity;
 mod lanes;
 mod membership;
+mod stall;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -236,6 +237,22 @@ impl Host {
     pub fn start_again(&mut self) -> Result<Vec<String>, StartError> {
         let stopped = self.entities.iter_mut().filter(|running| running.stopped_lanes() > 0);
         stopped.map(|running| running.start_again().map(|()| running.id().to_owned())).collect()
+    }
+
+    /// What a host does beside its lanes; whoever runs one calls it about once a second. Says what it did.
+    pub fn tend(&mut self) -> Result<Vec<String>, StartError> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = Vec::new();
+        for running in &mut self.entities {
+            told.extend(running.replace_hung(source.as_ref())?);
+        }
+        Ok(told)
+    }
+
+    /// Threads of lanes that hung and still do.
+    #[cfg(test)]
+    pub(crate) fn left_behind(&self) -> usize {
+        self.entities.iter().map(|running| running.left_behind()).sum()
     }
 
     /// How everything stands now.

@@ -30,6 +30,8 @@ pub struct EntityStatus {
     pub commits: u64,
     /// Times a lane dropped everything in memory and took its partitions again.
     pub recoveries: u64,
+    /// Lanes that hung and were replaced.
+    pub stalls: u64,
     /// Time spent between poll and commit, nanoseconds, all lanes together.
     pub busy_ns: u64,
     /// Keys in the cache of the lanes.
@@ -95,6 +97,7 @@ pub(crate) struct Report {
     pub(crate) retries: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) recoveries: AtomicU64,
+    pub(crate) stalls: AtomicU64,
     pub(crate) busy_ns: AtomicU64,
     /// A group decides which partitions there are, and has not yet.
     pub(crate) unassigned: AtomicBool,
@@ -136,6 +139,7 @@ impl Report {
             (&self.retries, &earlier.retries),
             (&self.commits, &earlier.commits),
             (&self.recoveries, &earlier.recoveries),
+            (&self.stalls, &earlier.stalls),
             (&self.busy_ns, &earlier.busy_ns),
         ];
         pairs.iter().for_each(|(counter, earlier)| add(counter, earlier.load(Ordering::Relaxed)));
@@ -175,6 +179,12 @@ impl Report {
         });
     }
 
+    /// How a partition stands, and its committed position per input; none before it runs.
+    pub(crate) fn standing(&self, partition: u32) -> Option<(PartitionState, Vec<u64>)> {
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.get(&partition).map(|standing| (standing.state.clone(), standing.committed.clone()))
+    }
+
     pub(crate) fn busy(&self, time: Duration) {
         add(&self.busy_ns, time.as_nanos() as u64);
     }
@@ -193,6 +203,7 @@ impl Report {
             retries: load(&self.retries),
             commits: load(&self.commits),
             recoveries: load(&self.recoveries),
+            stalls: load(&self.stalls),
             busy_ns: load(&self.busy_ns),
             cached_keys: partitions.values().map(|standing| standing.cached_keys).sum(),
             lag: 0,

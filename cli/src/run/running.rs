@@ -55,6 +55,8 @@ pub(super) struct Running<'a> {
     pub(super) stuck: Option<Instant>,
     /// When the log was last asked whether it still takes anything.
     pub(super) probed: Instant,
+    /// When the host last looked after its lanes.
+    pub(super) tended: Instant,
     /// Why the log takes nothing more.
     pub(super) log_error: Option<Error>,
     pub(super) interrupt: Interrupt,
@@ -102,6 +104,7 @@ impl<'a> Running<'a> {
             reload,
             stuck: None,
             probed: started,
+            tended: started,
             log_error: None,
             interrupt,
             stays: args.follow || args.watch,

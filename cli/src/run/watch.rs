@@ -20,6 +20,8 @@ const SERVICE_GLANCE: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_secs(1);
 /// How often the log is asked whether it still takes anything.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the host looks after its lanes.
+const TEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the watching ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ impl Running<'_> {
                 self.context.stop.store(true, Ordering::Relaxed);
                 return ending;
             }
+            self.tend();
             let status = self.host.status();
             self.context.behind.store(behind(&status), Ordering::Relaxed);
             if !self.context.stop.load(Ordering::Relaxed) {
@@ -55,6 +58,18 @@ impl Running<'_> {
             let (inputs, outputs) = (&self.inputs, &self.outputs);
             self.display.tick(|| Snapshot::take(inputs, status, outputs), self.started);
             std::thread::sleep(if self.is_service { SERVICE_GLANCE } else { GLANCE });
+        }
+    }
+
+    /// Says what the host has to do beside its lanes.
+    fn tend(&mut self) {
+        if self.tended.elapsed() < TEND_INTERVAL {
+            return;
+        }
+        self.tended = Instant::now();
+        match self.host.tend() {
+            Ok(told) => told.iter().for_each(|text| self.display.say("host", text, json!({"text": text}))),
+            Err(error) => tracing::warn!(%error, "look after the lanes"),
         }
     }
 

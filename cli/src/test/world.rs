@@ -236,6 +236,8 @@ fn entity(
         on_failure: OnFailure::DeadLetter,
         dead_letter_topic: DEAD.to_owned(),
         on_state_loss: Default::default(),
+        on_partition_change: Default::default(),
+        on_offset_out_of_range: Default::default(),
         limits: Limits {
             batch_records: batch.unwrap_or(most),
             record_deadline_ms,
@@ -243,5 +245,6 @@ fn entity(
             ..default
         },
         commit_interval_ms: 100,
+        stall_after_ms: None,
     }
 }

@@ -2,12 +2,14 @@
 //! the control API, or in-process from `invoker run`. Owns its types, how it is read and what is wrong with one that
 //! can be read (`read.rs`); what becomes of it is the host's.
 
+mod policy;
 mod read;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use policy::{Delivery, OnFailure, OnOffsetOutOfRange, OnPartitionChange, OnStateLoss};
 pub use read::read;
 
 use crate::topology::{Assignment, Kafka, Redis, Start};
@@ -101,12 +103,23 @@ pub struct EntityDocument {
     /// What happens when state and committed offsets disagree. Default: `fail`.
     #[serde(default)]
     pub on_state_loss: OnStateLoss,
+    /// What happens when the inputs have more partitions than the state was written with. Default: `stop`.
+    #[serde(default)]
+    pub on_partition_change: OnPartitionChange,
+    /// What happens when the log no longer holds the position that an input has come to. Default: `stop`.
+    #[serde(default)]
+    pub on_offset_out_of_range: OnOffsetOutOfRange,
     /// Bounds of the function. Default: as each of them says.
     #[serde(default)]
     pub limits: Limits,
     /// Longest time between two commits under load, milliseconds, 1 to 60000. Default: `100`.
     #[serde(default = "default_commit_interval")]
     pub commit_interval_ms: u64,
+    /// Time without a sign of a lane whose inputs hold more, after which it is given up and another started in its
+    /// place, milliseconds, 1000 to 86400000. Never less than twice what a call and a commit may take. Default:
+    /// `60000`, or four times what a call and a commit may take where that is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_after_ms: Option<u64>,
 }
 
 fn one() -> u32 {
@@ -153,48 +166,6 @@ impl<'de> Deserialize<'de> for StartPosition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Start::deserialize(deserializer).map(|start| start.0)
     }
-}
-
-/// What a user is promised about each record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Delivery {
-    /// Offsets, outputs and state commit together: each record counts once.
-    #[default]
-    ExactlyOnce,
-    /// Outputs are visible at once; after a failure some come again.
-    AtLeastOnce,
-    /// Offsets commit first; after a failure some records are lost. Stateless entities only.
-    AtMostOnce,
-}
-
-/// What happens to a record that cannot be processed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// It is written to the dead-letter topic and the partition goes on.
-    #[default]
-    DeadLetter,
-    /// It is counted and dropped.
-    Skip,
-    /// The partition stops in front of it.
-    Stop,
-}
-
-/// What happens when state and committed offsets disagree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum OnStateLoss {
-    /// The partition stops and both positions are reported.
-    #[default]
-    Fail,
-    /// Go back to the position that the state belongs to: state right, outputs repeated.
-    Rewind,
-    /// Go on from the committed offsets with the state as it is.
-    Accept,
 }
 
 /// How a transient failure is tried again. The record and everything behind it in its partition wait.

@@ -120,6 +120,9 @@ impl Check<'_> {
         self.partitions(path, entity);
         self.within(&at("lanes"), entity.lanes.into(), 1, 1000);
         self.within(&at("commitIntervalMs"), entity.commit_interval_ms, 1, 60_000);
+        if let Some(time) = entity.stall_after_ms {
+            self.within(&at("stallAfterMs"), time, 1_000, 86_400_000);
+        }
         self.limits(&at("limits"), &entity.limits);
         let no_topic = entity.dead_letter_topic.contains(char::is_whitespace);
         if entity.on_failure == OnFailure::DeadLetter && no_topic {

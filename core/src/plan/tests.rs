@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::document::{Limits, OnOffsetOutOfRange, OnPartitionChange};
 use crate::function::{Port, StateKind, StateSpec};
 use crate::topology::parse;
 
@@ -245,4 +246,17 @@ fn a_group_is_given_no_partitions() {
     let entity = one_entity("inputTopic: x, assignment: group", splitting(), &Local::default());
     assert_eq!((entity.assignment, entity.partition_count), (Assignment::Group, DEFAULT_PARTITIONS));
     assert!(entity.partitions.is_empty());
+}
+
+#[test]
+fn what_a_user_chooses_for_changes_of_the_inputs_is_passed_on() {
+    let chosen = "inputTopic: x, onPartitionChange: accept, onOffsetOutOfRange: earliest, stallAfter: 5m";
+    let entity = one_entity(chosen, Description::default(), &Local::default());
+    assert_eq!(entity.on_partition_change, OnPartitionChange::Accept);
+    assert_eq!(entity.on_offset_out_of_range, OnOffsetOutOfRange::Earliest);
+    assert_eq!(entity.stall_after_ms, Some(300_000));
+    let entity = one_entity("inputTopic: x", Description::default(), &Local::default());
+    assert_eq!(entity.on_partition_change, OnPartitionChange::Stop);
+    assert_eq!(entity.on_offset_out_of_range, OnOffsetOutOfRange::Stop);
+    assert_eq!(entity.stall_after_ms, None);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::units::{Bytes, Millis, PartitionRange, Quantity, Start};
-use crate::document::{Delivery, OnFailure, OnStateLoss};
+use crate::document::{Delivery, OnFailure, OnOffsetOutOfRange, OnPartitionChange, OnStateLoss};
 
 /// One stage: a function, the topics it reads and writes, its state and how it runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,10 @@ pub struct StatefulEntity {
     /// `stop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_partition_change: Option<OnPartitionChange>,
+    /// What happens when the log no longer holds the position that an input has come to: it was away for longer than
+    /// the topic keeps its records, or the topic was cut. Default: `stop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_offset_out_of_range: Option<OnOffsetOutOfRange>,
     /// Bounds of the function. Default: as each of them says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsSpec>,
@@ -93,6 +97,11 @@ pub struct StatefulEntity {
     /// Longest time between two commits under load, 1ms to 60s. Default: `100ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_interval: Option<Millis>,
+    /// Time without a sign of a thread whose inputs hold more, after which it is given up and another started in its
+    /// place, 1s to 24h; never less than twice what a call and a commit may take. Default: `60s`, or four times what a
+    /// call and a commit may take where that is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_after: Option<Millis>,
 }
 
 impl StatefulEntity {
@@ -249,18 +258,6 @@ pub struct LimitsSpec {
     /// Keys and values of state cached per lane, at most 64GiB. Default: `64MiB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_cache: Option<Bytes>,
-}
-
-/// What happens when an input topic grows under a stateful entity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum OnPartitionChange {
-    /// The entity stops and is reported as degraded.
-    #[default]
-    Stop,
-    /// It goes on; keys that moved start with empty state.
-    Accept,
 }
 
 /// Who decides which host reads which partition.

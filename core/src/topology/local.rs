@@ -55,7 +55,6 @@ pub fn without_local_meaning(resource: &InvokerDeployment, ground: Ground) -> Ve
         }
         note(entity.resources.is_some(), &path("resources"));
         note(entity.autoscale.is_some(), &path("autoscale"));
-        note(entity.on_partition_change.is_some(), &path("onPartitionChange"));
         // A group is Kafka's; any other run has all partitions.
         let shared = entity.assignment == Some(Assignment::Group) && ground.on_kafka;
         note(entity.assignment.is_some() && !shared, &path("assignment"));
@@ -88,7 +87,6 @@ mod tests {
                 "spec.statefulEntities[0].assignment",
                 "spec.statefulEntities[1].pods[0].resources",
                 "spec.statefulEntities[1].resources",
-                "spec.statefulEntities[1].onPartitionChange",
                 "spec.statefulEntities[1].assignment",
                 "spec.paused",
                 "spec.deletePolicy",

@@ -33,8 +33,7 @@ mod yaml;
 
 pub use check::{Functions, Outside, Unavailable, check, check_functions};
 pub use entity::{
-    Assignment, Autoscale, Grants, Input, LimitsSpec, OnPartitionChange, Pod, Resources, RetryPolicy,
-    StatefulEntity,
+    Assignment, Autoscale, Grants, Input, LimitsSpec, Pod, Resources, RetryPolicy, StatefulEntity,
 };
 pub use local::{Ground, unused_services, without_local_meaning};
 pub use parse::{Document, Placed, parse, read};

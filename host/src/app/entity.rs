@@ -12,7 +12,7 @@ use invoker_core::{names, settings};
 use super::lanes::{Lane, Lanes, Patience};
 use super::membership::{Follower, Membership};
 use super::{Backends, Programs, StartError, check};
-use crate::lane::{self, LaneSpec};
+use crate::lane::{self, LaneSpec, Pulse};
 use crate::log::{Source, TopicPartition};
 use crate::program::Program;
 use crate::report::{EntityStatus, Report};
@@ -26,7 +26,7 @@ pub(super) struct Prepared {
     group: String,
     /// Transactional id of a lane, without the lane.
     transactional_id: Box<dyn Fn(u32) -> String + Send + Sync>,
-    program: Arc<dyn Program>,
+    pub(super) program: Arc<dyn Program>,
     settings: Vec<(String, SettingValue)>,
     backends: Backends,
     pub(super) report: Arc<Report>,
@@ -117,12 +117,12 @@ impl Prepared {
     }
 
     /// Starts a lane.
-    pub(super) fn lane(&self, lane: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
-        let stop = Stop::default();
+    pub(super) fn lane(&self, number: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
+        let (stop, pulse) = (Stop::default(), Arc::<Pulse>::default());
         let spec = LaneSpec {
             deployment: self.deployment.clone(),
             group: self.group.clone(),
-            transactional_id: (self.transactional_id)(lane),
+            transactional_id: (self.transactional_id)(number),
             entity: self.document.clone(),
             program: self.program.clone(),
             settings: self.settings.clone(),
@@ -131,11 +131,12 @@ impl Prepared {
             state: self.backends.state.clone(),
             report: self.report.clone(),
             stop: stop.clone(),
+            pulse: pulse.clone(),
         };
         let (commands, told) = crossbeam_channel::unbounded();
         let name = format!("lane {}", self.document.id);
         let thread = std::thread::Builder::new().name(name).spawn(move || lane::run(&spec, &told))?;
-        Ok(Lane { partitions, commands, stop, thread })
+        Ok(Lane { number, partitions, commands, stop, pulse, thread })
     }
 }
 
@@ -160,6 +161,21 @@ impl Running {
             Err(TryLockError::Poisoned(lanes)) => lanes.into_inner().finished(),
             Err(TryLockError::WouldBlock) => 0,
         }
+    }
+
+    /// Gives up lanes that hang, and starts others in their places. Says what it did; while partitions move, nothing.
+    pub(super) fn replace_hung(&self, source: &dyn Source) -> Result<Vec<String>, StartError> {
+        match self.lanes.try_lock() {
+            Ok(mut lanes) => lanes.replace_hung(source),
+            Err(TryLockError::Poisoned(lanes)) => lanes.into_inner().replace_hung(source),
+            Err(TryLockError::WouldBlock) => Ok(Vec::new()),
+        }
+    }
+
+    /// Threads of lanes that hung and still do.
+    #[cfg(test)]
+    pub(super) fn left_behind(&self) -> usize {
+        self.all().left_behind.len()
     }
 
     /// Starts those lanes again, with the partitions that they had.

@@ -11,7 +11,7 @@ use invoker_core::document::EntityDocument;
 use super::StartError;
 use super::deal::deal;
 use super::entity::Prepared;
-use crate::lane::Command;
+use crate::lane::{Command, Pulse};
 use crate::stop::Stop;
 
 /// How often a wait for lanes looks whether it is given up.
@@ -19,15 +19,22 @@ const GLANCE: Duration = Duration::from_millis(20);
 
 /// All lanes of an entity.
 pub(super) struct Lanes {
-    made_from: Prepared,
-    lanes: Vec<Lane>,
+    pub(super) made_from: Prepared,
+    pub(super) lanes: Vec<Lane>,
+    /// Number of the next lane. None is used twice, so that a lane that was left behind has a transactional id that no
+    /// later one has.
+    pub(super) next_number: u32,
+    /// Threads of lanes that hung and were replaced, until they end.
+    pub(super) left_behind: Vec<JoinHandle<()>>,
 }
 
 /// A running lane.
 pub(super) struct Lane {
+    pub(super) number: u32,
     pub(super) partitions: Vec<u32>,
     pub(super) commands: Sender<Command>,
     pub(super) stop: Stop,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) thread: JoinHandle<()>,
 }
 
@@ -56,9 +63,10 @@ impl Lanes {
     /// Starts with these partitions.
     pub(super) fn start(made_from: Prepared, partitions: &[u32]) -> Result<Self, StartError> {
         let dealt = deal(&[], partitions, made_from.document.lanes as usize);
-        let lanes = (0..).zip(dealt).map(|(lane, partitions)| made_from.lane(lane, partitions));
+        let next_number = dealt.len() as u32;
+        let lanes = (0..).zip(dealt).map(|(number, partitions)| made_from.lane(number, partitions));
         let lanes = lanes.collect::<Result<_, _>>()?;
-        Ok(Self { made_from, lanes })
+        Ok(Self { made_from, lanes, next_number, left_behind: Vec::new() })
     }
 
     /// Lanes that have not been seen to end.
@@ -78,9 +86,10 @@ impl Lanes {
 
     /// Starts those lanes again, with the partitions that they had.
     pub(super) fn start_again(&mut self) -> Result<(), StartError> {
-        let Self { made_from, lanes } = self;
-        for (number, lane) in (0..).zip(lanes).filter(|(_, lane)| lane.thread.is_finished()) {
-            let new = made_from.lane(number, lane.partitions.clone())?;
+        let Self { made_from, lanes, next_number, .. } = self;
+        for lane in lanes.iter_mut().filter(|lane| lane.thread.is_finished()) {
+            let new = made_from.lane(*next_number, lane.partitions.clone())?;
+            *next_number += 1;
             if std::mem::replace(lane, new).thread.join().is_err() {
                 tracing::error!(entity = made_from.document.id, "a lane panicked");
             }
@@ -119,8 +128,9 @@ impl Lanes {
         if patience.taken {
             waits.iter().for_each(|done| patience.wait(done));
         }
-        for (partitions, lane) in new.into_iter().zip(self.lanes.len()..) {
-            self.lanes.push(self.made_from.lane(lane as u32, partitions)?);
+        for partitions in new {
+            self.lanes.push(self.made_from.lane(self.next_number, partitions)?);
+            self.next_number += 1;
         }
         Ok(())
     }

@@ -93,6 +93,7 @@ impl Controller<'_> {
                 Some(Err(error)) => self.refuse(&error.into()),
                 None => {}
             }
+            self.tend();
             self.start_again();
         }
         let Some(running) = self.running.take() else { return Ok(()) };
@@ -100,6 +101,14 @@ impl Controller<'_> {
         running.host.stop(self.options.drain)?;
         tracing::info!("ended");
         Ok(())
+    }
+
+    /// The host tells what it does itself.
+    fn tend(&mut self) {
+        let tended = self.running.as_mut().map(|running| running.host.tend());
+        if let Some(Err(error)) = tended {
+            tracing::warn!(%error, "a lane that hangs cannot be replaced");
+        }
     }
 
     /// What stopped a lane (a right, a topic) may be mended elsewhere, so that waiting can help.

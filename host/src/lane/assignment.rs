@@ -95,7 +95,7 @@ impl Session<'_> {
                     self.assignment.set(&partitions);
                     return Err(trouble);
                 }
-                gone.iter().for_each(|&partition| self.spec.report.forget(partition));
+                gone.iter().for_each(|&partition| self.spec.forget(partition));
             }
             let runs = |partition: &u32| self.partitions.iter().any(|owned| owned.partition == *partition);
             let new: Vec<u32> = partitions.iter().copied().filter(|partition| !runs(partition)).collect();
@@ -125,7 +125,7 @@ impl Session<'_> {
         tracing::info!(entity = self.spec.entity.id, partition, "another host has taken the partition");
         self.assignment.lose(partition);
         drop(self.drop_partition(partition));
-        self.spec.report.set_state(partition, PartitionState::Taken);
+        self.spec.set_state(partition, PartitionState::Taken);
     }
 }
 

@@ -11,6 +11,8 @@ use invoker_engine::{BatchResult, CallError, InputBatch, NoState, StateAccess};
 use super::emit::rest;
 use super::failure::{Failure, Kind, Next, isolate};
 use super::owned::Owned;
+use super::pulse::Doing;
+use super::times::{COMMIT_ROOM, deadline, transaction_timeout};
 use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::program::StartOptions;
@@ -24,9 +26,6 @@ enum Outcome {
     /// Nothing of the call counts. The record named is an index into the polled batch.
     Failed(Failure, Option<usize>),
 }
-
-/// Time for the commit of a transaction, beside the calls in it.
-const COMMIT_ROOM: Duration = Duration::from_secs(5);
 
 /// What one call needs beside the records, kept from call to call.
 #[derive(Default)]
@@ -217,7 +216,7 @@ impl Session<'_> {
         owned.touched = true;
         if owned.retry.is_some_and(|retry| retry.input == input && retry.offset < *next) {
             owned.retry = None;
-            self.spec.report.set_state(owned.partition, PartitionState::Running);
+            self.spec.set_state(owned.partition, PartitionState::Running);
         }
         let from = self.batch.offsets.partition_point(|&offset| offset < before);
         add(&self.spec.report.records_in, (to.min(self.batch.len()) - from.min(to)) as u64);
@@ -297,6 +296,7 @@ fn run(
         Some(view) => view,
         None => Box::new(NoState),
     };
+    spec.beat(Doing::Calling);
     let (result, lent) = processor.process(&request, lent, deadline);
     if !stateless {
         let mut view = StateView::back(lent)?;
@@ -305,20 +305,6 @@ fn run(
     }
     owned.processor = Some(processor);
     Ok(result)
-}
-
-/// The time one call has; a call that looks for a poison record has the time of one record.
-fn deadline(spec: &LaneSpec, isolating: bool) -> Duration {
-    let limits = &spec.entity.limits;
-    let declared = spec.program.description().record_deadline.map(u64::from);
-    let record = declared.unwrap_or(limits.record_deadline_ms);
-    Duration::from_millis(if isolating { record } else { record.max(limits.batch_deadline_ms) })
-}
-
-/// How long the log lets a transaction of this lane stay open: one call, and a commit. It is as short as that because
-/// what a dead host left open blocks the readers behind it.
-pub(super) fn transaction_timeout(spec: &LaneSpec) -> Duration {
-    deadline(spec, false) + COMMIT_ROOM
 }
 
 fn start(spec: &LaneSpec, owned: &Owned) -> Result<Box<dyn crate::program::Processor>, CallError> {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use invoker_core::commit::CommitId;
 use invoker_core::document::Delivery;
 
+use super::pulse::Doing;
 use super::take::input_partition;
 use super::{Session, Trouble};
 use crate::log::{Commit, Committed};
@@ -44,6 +45,7 @@ impl Session<'_> {
             return Ok(true);
         }
         self.writer.begin()?;
+        self.spec.beat(Doing::Flushing);
         self.writer.producer.flush().map_err(Trouble::log("flush outputs"))?;
         let ids = self.add_offsets(touched)?;
         let answers = self.stage(touched, &ids)?;
@@ -86,6 +88,7 @@ impl Session<'_> {
         if !self.writer.open {
             return Ok(());
         }
+        self.spec.beat(Doing::Flushing);
         self.writer.producer.flush().map_err(Trouble::log("flush outputs"))?;
         self.end_transaction()
     }
@@ -124,6 +127,7 @@ impl Session<'_> {
                 offsets.push((tp, Committed { offset, metadata: id.to_string() }));
             }
         }
+        self.spec.beat(Doing::AddingOffsets);
         self.writer
             .producer
             .add_offsets(&self.spec.group, &offsets)
@@ -152,6 +156,7 @@ impl Session<'_> {
                 })
             })
             .collect();
+        self.spec.beat(Doing::Staging);
         let answers = self.spec.state.stage(&stages).map_err(Trouble::state("stage state"))?;
         for (&at, answer) in touched.iter().zip(&answers) {
             if *answer == Answer::Ok
@@ -180,12 +185,14 @@ impl Session<'_> {
                 })
             })
             .collect();
+        self.spec.beat(Doing::Staging);
         self.spec.state.apply(&applies).map_err(Trouble::state("write state"))
     }
 
     /// Sends the commit. After anything but `Committed` nothing in memory can be relied on.
     fn end_transaction(&mut self) -> Result<(), Trouble> {
         self.writer.open = false;
+        self.spec.beat(Doing::Committing);
         match self.writer.producer.commit() {
             Commit::Committed => {
                 add(&self.spec.report.commits, 1);
@@ -206,7 +213,7 @@ impl Session<'_> {
         if let Some(view) = &mut owned.view {
             view.cache_mut().committed(id);
         }
-        self.spec.report.set_committed(owned.partition, &owned.committed_next, owned.cached_keys());
+        self.spec.set_committed(owned.partition, &owned.committed_next, owned.cached_keys());
     }
 
     /// Makes the last commit of each partition its state, while there is nothing else to do.

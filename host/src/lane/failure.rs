@@ -138,7 +138,7 @@ impl Session<'_> {
             self.source.seek(slot, next).map_err(Trouble::log("go back to a record"))?;
         }
         let error = format!("{}: {}", failure.code, failure.message);
-        self.spec.report.set_state(owned.partition, PartitionState::Retrying { offset, attempt, error });
+        self.spec.set_state(owned.partition, PartitionState::Retrying { offset, attempt, error });
         Ok(true)
     }
 

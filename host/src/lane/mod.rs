@@ -18,10 +18,12 @@ mod emit;
 mod failure;
 mod owned;
 mod positions;
+mod pulse;
 mod standing;
 mod take;
 #[cfg(test)]
 mod tests;
+mod times;
 mod view;
 
 use std::sync::Arc;
@@ -45,6 +47,8 @@ pub(crate) use assignment::Command;
 use call::Scratch;
 use emit::Writer;
 use owned::Owned;
+pub(crate) use pulse::{Doing, Pulse};
+pub(crate) use times::stall_after;
 
 /// Longest wait for input of a lane that has nothing to commit; bounds how soon it sees a stop or a due retry.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
@@ -77,6 +81,7 @@ pub(crate) struct LaneSpec {
     pub(crate) state: Arc<dyn StateStore>,
     pub(crate) report: Arc<Report>,
     pub(crate) stop: Stop,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl LaneSpec {
@@ -140,13 +145,14 @@ pub(crate) fn run(spec: &LaneSpec, commands: &Receiver<Command>) {
                 if spec.report.commits.load(Ordering::Relaxed) > commits {
                     wait = FIRST_WAIT;
                 }
+                spec.beat(Doing::Recovering);
                 spec.stop.wait(wait);
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
             Err(trouble @ Trouble::Fatal { .. }) => {
                 tracing::error!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane stopped");
                 for partition in assignment.wanted() {
-                    spec.report.set_state(partition, PartitionState::Stopped { error: trouble.to_string() });
+                    spec.set_state(partition, PartitionState::Stopped { error: trouble.to_string() });
                 }
                 return;
             }
@@ -186,6 +192,7 @@ impl Session<'_> {
             self.obey(commands)?;
             self.resume_due_retries();
             let wait = if self.open_since.is_some() { Duration::ZERO } else { IDLE_WAIT };
+            self.spec.beat(Doing::Reading);
             let polled = self.poll(wait)?;
             if let Some((partition, input)) = polled {
                 let began = Instant::now();
@@ -224,6 +231,7 @@ impl Session<'_> {
 
     /// Nothing to read and nothing open: settle what was committed, renew positions that are getting old.
     fn rest(&mut self) -> Result<(), Trouble> {
+        self.spec.beat(Doing::Resting);
         self.promote()?;
         self.sweep()?;
         self.check_for_stall()?;
@@ -304,6 +312,7 @@ impl Session<'_> {
     fn wait_for_readers(&self) {
         for topic in self.spec.entity.outputs.iter().flatten() {
             while self.spec.log.backlog_bytes(topic) > BACKLOG_BYTES && !self.spec.stop.requested() {
+                self.spec.beat(Doing::WaitingForReaders);
                 self.spec.stop.wait(Duration::from_millis(2));
             }
         }
@@ -327,7 +336,7 @@ impl Session<'_> {
             tracing::error!(entity = self.spec.entity.id, partition, error, "partition stopped");
             owned.stopped = true;
             owned.slots.iter().for_each(|&slot| self.source.pause(slot));
-            self.spec.report.set_state(partition, PartitionState::Stopped { error: error.to_owned() });
+            self.spec.set_state(partition, PartitionState::Stopped { error: error.to_owned() });
         }
     }
 

@@ -12,11 +12,12 @@ use invoker_core::commit::Token;
 use invoker_core::document::InputDocument;
 
 use super::assignment::Assignment;
-use super::call::transaction_timeout;
 use super::emit::Writer;
 use super::owned::{LogTail, Owned};
 use super::positions::{Known, known, note, positions, topic_ids};
+use super::pulse::Doing;
 use super::standing::{committed_id, resume};
+use super::times::transaction_timeout;
 use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
@@ -27,6 +28,7 @@ use crate::state::{Answer, Applied, Scope, Take};
 impl<'a> Session<'a> {
     /// A new producer, and every partition of the assignment taken again with it.
     pub(super) fn start(spec: &'a LaneSpec, assignment: &'a mut Assignment) -> Result<Self, Trouble> {
+        spec.beat(Doing::Starting);
         let producer = spec
             .log
             .producer_within(&spec.transactional_id, transaction_timeout(spec))
@@ -64,6 +66,7 @@ impl<'a> Session<'a> {
     pub(super) fn take(&mut self, partitions: &[u32]) -> Result<(), Trouble> {
         let (mut taken, mut old_ids) = (Vec::with_capacity(partitions.len()), BTreeSet::new());
         for &partition in partitions {
+            self.spec.beat(Doing::Taking);
             let scope = self.spec.scope(partition);
             if let Some((token, old)) = self.claim(&scope)? {
                 old_ids.extend(old);
@@ -72,6 +75,7 @@ impl<'a> Session<'a> {
         }
         old_ids.remove(&self.spec.transactional_id);
         let old_ids: Vec<_> = old_ids.into_iter().collect();
+        self.spec.beat(Doing::Fencing);
         self.spec.log.fence(&old_ids).map_err(Trouble::log("fence earlier owners"))?;
         for (scope, token) in taken {
             self.settle_in(scope, token)?;
@@ -84,6 +88,8 @@ impl<'a> Session<'a> {
         let (spec, failed) = (self.spec, || Trouble::state("take a partition"));
         loop {
             let seen = spec.state.owner(scope).map_err(failed())?;
+            // What was seen before it was given up is no longer so, and the take is refused.
+            spec.must_be_wanted()?;
             let Some(nonce) = self.assignment.nonce_for(scope.partition, seen) else {
                 self.lose(scope.partition);
                 return Ok(None);
@@ -149,8 +155,8 @@ impl<'a> Session<'a> {
             }
             slots.push(slot);
         }
-        spec.report.set_state(partition, PartitionState::Running);
-        spec.report.set_committed(partition, &positions, 0);
+        spec.set_state(partition, PartitionState::Running);
+        spec.set_committed(partition, &positions, 0);
         self.partitions.push(Owned {
             partition,
             view: StateView::of(&spec.state, &spec.program.description().states, &scope, &self.budget),
@@ -214,7 +220,7 @@ const NO_SLOT: (usize, usize) = (usize::MAX, 0);
 /// Reports a partition that must not run.
 fn refuse(spec: &LaneSpec, partition: u32, error: String) {
     tracing::error!(entity = spec.entity.id, partition, error, "partition not started");
-    spec.report.set_state(partition, PartitionState::Stopped { error });
+    spec.set_state(partition, PartitionState::Stopped { error });
 }
 
 pub(super) fn input_partition(inputs: &[InputDocument], input: usize, partition: u32) -> TopicPartition {
@@ -260,6 +266,7 @@ fn stable_positions(
 ) -> Result<Vec<Option<Committed>>, Trouble> {
     let began = Instant::now();
     let one = |input: usize| loop {
+        spec.beat(Doing::LookingUpPositions);
         let tp = input_partition(&spec.entity.inputs, input, partition);
         match source.committed(&spec.group, &tp) {
             Err(log::Error::TimedOut { what }) if spec.stop.requested() => {

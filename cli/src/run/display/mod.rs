@@ -146,6 +146,7 @@ fn summary(snapshot: &Snapshot, elapsed: Duration, ended: &str) -> Vec<String> {
             ("dead letters", entity.dead_letters),
             ("skipped", entity.skipped),
             ("retries", entity.retries),
+            ("stalls", entity.stalls),
             ("lag", entity.lag),
         ] {
             if number > 0 {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::{Delivery, StartPosition};
+use crate::document::{Delivery, OnOffsetOutOfRange, OnPartitionChange, StartPosition};
 use crate::topology::SecretRef;
 
 const EVERY_FIELD: &str = r#"
@@ -34,6 +34,9 @@ entities:
     onFailure: skip
     deadLetterTopic: failed
     onStateLoss: rewind
+    onPartitionChange: accept
+    onOffsetOutOfRange: latest
+    stallAfterMs: 90000
     limits: { memoryBytes: 1048576 }
     commitIntervalMs: 50
 "#;
@@ -51,6 +54,9 @@ fn every_field_is_read() {
     let entity = &document.entities[0];
     assert_eq!(entity.inputs[0].start, StartPosition::Offsets([(0, 120), (1, 98)].into()));
     assert_eq!(entity.outputs, [Some("counts".to_owned()), None]);
+    assert_eq!(entity.on_partition_change, OnPartitionChange::Accept);
+    assert_eq!(entity.on_offset_out_of_range, OnOffsetOutOfRange::Latest);
+    assert_eq!(entity.stall_after_ms, Some(90_000));
     assert_eq!((entity.retry.attempts, entity.retry.backoff_ms), (2, 100));
     assert_eq!((entity.limits.memory_bytes, entity.limits.batch_records), (1 << 20, 1024));
     let kafka = document.kafka.as_ref().unwrap();
@@ -83,7 +89,7 @@ fn what_is_left_out_has_its_default() {
 fn every_problem_is_named_with_its_field_and_line() {
     let text = LEAST
         .replace("generation: 1", "generation: 0")
-        .replace("partitions: [0]", "partitions: [0, 0, 9]")
+        .replace("partitions: [0]", "partitions: [0, 0, 9]\n    stallAfterMs: 20")
         .replace("data: data", "kafka: { bootstrapServers: kafka }");
     let found = problems(&text);
     for expected in [
@@ -91,6 +97,7 @@ fn every_problem_is_named_with_its_field_and_line() {
         "host.yaml:4:10: kafka.bootstrapServers: \"kafka\" is not an address",
         "host.yaml:9:21: entities[0].partitions[1]: partition 0 is given twice",
         "host.yaml:9:24: entities[0].partitions[2]: there is no partition 9",
+        "host.yaml:10:5: entities[0].stallAfterMs: 20 is out of range\n  why: it is at least 1000",
         "data: there is no folder for data\n  why: redis is not given, and what is embedded must outlive",
     ] {
         assert!(found.contains(expected), "{expected} is not in\n{found}");

@@ -27,6 +27,8 @@ pub(super) fn check(findings: &mut Findings<'_>) {
         within(findings, &format!("{path}.parallelism"), entity.parallelism, 1, 1000);
         let field = format!("{path}.commitInterval");
         within(findings, &field, entity.commit_interval, Millis(1), MAX_COMMIT_INTERVAL);
+        let field = format!("{path}.stallAfter");
+        within(findings, &field, entity.stall_after, Millis(SECOND), Millis(24 * 60 * MINUTE));
         if let Some(limits) = &entity.limits {
             limits_fit(findings, &format!("{path}.limits"), limits);
         }

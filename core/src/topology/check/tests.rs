@@ -349,6 +349,16 @@ fn a_commit_interval_too_long() {
 }
 
 #[test]
+fn a_time_of_a_stall_too_short() {
+    assert_eq!(
+        of_one("stallAfter: 10ms"),
+        "t.yaml:6:46: spec.statefulEntities[0].stallAfter: 10ms is out of range\n  \
+             why: it is at least 1s\n  \
+             help: write 1s or more"
+    );
+}
+
+#[test]
 fn memory_too_small() {
     assert_eq!(
         of_one("limits: { memory: 64KiB }"),

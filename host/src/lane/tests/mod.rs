@@ -5,3 +5,4 @@ mod group;
 mod native;
 mod rules;
 mod sim;
+mod stall;

@@ -227,8 +227,11 @@ impl Bench {
             on_failure: OnFailure::DeadLetter,
             dead_letter_topic: "dead".to_owned(),
             on_state_loss: Default::default(),
+            on_partition_change: Default::default(),
+            on_offset_out_of_range: Default::default(),
             limits: Limits { batch_records: 16, ..Limits::default() },
             commit_interval_ms: 5,
+            stall_after_ms: None,
         };
         let (log, state): (Arc<dyn Log>, Arc<dyn StateStore>) = (Arc::new(log), Arc::new(state));
         Self { log, state, entity, stateful: true, calls: Arc::default() }

@@ -130,6 +130,7 @@ impl World {
             }),
             report: report.clone(),
             stop: stop.clone(),
+            pulse: Arc::default(),
         };
         self.schedule.add(host);
         let schedule = self.schedule.clone();
