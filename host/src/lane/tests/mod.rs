@@ -1,7 +1,9 @@
 //! Lanes over the embedded log and state, driven by a function in plain Rust.
 
 mod changes;
+mod growth;
 mod native;
+mod range;
 mod rules;
 mod sim;
 mod stall;
