@@ -5,6 +5,7 @@
 mod check;
 mod deal;
 mod entity;
+mod growth;
 mod lanes;
 mod membership;
 mod stall;

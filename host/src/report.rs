@@ -1,7 +1,7 @@
 //! What a running entity tells about itself: counters that lanes add to, and the standing of each partition.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct EntityStatus {
     pub rejected: u64,
     pub dead_letters: u64,
     pub skipped: u64,
+    /// Offsets passed over as the log did not hold them any more.
+    pub out_of_range: u64,
     pub retries: u64,
     pub commits: u64,
     /// Times a lane dropped everything in memory and took its partitions again.
@@ -94,6 +96,7 @@ pub(crate) struct Report {
     pub(crate) rejected: AtomicU64,
     pub(crate) dead_letters: AtomicU64,
     pub(crate) skipped: AtomicU64,
+    pub(crate) out_of_range: AtomicU64,
     pub(crate) retries: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) recoveries: AtomicU64,
@@ -101,6 +104,8 @@ pub(crate) struct Report {
     pub(crate) busy_ns: AtomicU64,
     /// A group decides which partitions there are, and has not yet.
     pub(crate) unassigned: AtomicBool,
+    /// Partitions that every input was last seen to have; 0 = nobody has looked.
+    found: AtomicU32,
     partitions: Mutex<BTreeMap<u32, Standing>>,
 }
 
@@ -136,6 +141,7 @@ impl Report {
             (&self.rejected, &earlier.rejected),
             (&self.dead_letters, &earlier.dead_letters),
             (&self.skipped, &earlier.skipped),
+            (&self.out_of_range, &earlier.out_of_range),
             (&self.retries, &earlier.retries),
             (&self.commits, &earlier.commits),
             (&self.recoveries, &earlier.recoveries),
@@ -179,6 +185,14 @@ impl Report {
         });
     }
 
+    pub(crate) fn set_found(&self, partitions: u32) {
+        self.found.store(partitions, Ordering::Relaxed);
+    }
+
+    pub(crate) fn found(&self) -> u32 {
+        self.found.load(Ordering::Relaxed)
+    }
+
     /// How a partition stands, and its committed position per input; none before it runs.
     pub(crate) fn standing(&self, partition: u32) -> Option<(PartitionState, Vec<u64>)> {
         let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,6 +214,7 @@ impl Report {
             rejected: load(&self.rejected),
             dead_letters: load(&self.dead_letters),
             skipped: load(&self.skipped),
+            out_of_range: load(&self.out_of_range),
             retries: load(&self.retries),
             commits: load(&self.commits),
             recoveries: load(&self.recoveries),

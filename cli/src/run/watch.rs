@@ -7,7 +7,7 @@ use invoker_host::HostStatus;
 use serde_json::json;
 
 use super::feed::{Feed, InputState};
-use super::running::Running;
+use super::running::{Running, STOP_DEADLINE};
 use super::sink::OutputState;
 use super::snapshot::{self, Snapshot};
 use crate::data::log_failed;
@@ -67,9 +67,13 @@ impl Running<'_> {
             return;
         }
         self.tended = Instant::now();
-        match self.host.tend() {
-            Ok(told) => told.iter().for_each(|text| self.display.say("host", text, json!({"text": text}))),
-            Err(error) => tracing::warn!(%error, "look after the lanes"),
+        for done in [self.host.tend(), self.host.take_up_growth(STOP_DEADLINE)] {
+            match done {
+                Ok(told) => {
+                    told.iter().for_each(|text| self.display.say("host", text, json!({"text": text})))
+                }
+                Err(error) => tracing::warn!(%error, "look after the lanes"),
+            }
         }
     }
 

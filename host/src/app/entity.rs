@@ -36,9 +36,9 @@ pub(super) struct Prepared {
 
 /// An entity whose lanes run.
 pub(super) struct Running {
-    document: Arc<EntityDocument>,
-    program: Arc<dyn Program>,
-    report: Arc<Report>,
+    pub(super) document: Arc<EntityDocument>,
+    pub(super) program: Arc<dyn Program>,
+    pub(super) report: Arc<Report>,
     /// Held for long only while the group moves partitions.
     lanes: Arc<Mutex<Lanes>>,
     /// Where a group says which partitions there are.

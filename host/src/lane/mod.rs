@@ -9,16 +9,20 @@
 //! 4. `failure.rs`: what happens when a record cannot be processed,
 //! 5. `commit.rs`: commit outputs, offsets and state together.
 //!
-//! `take.rs` is how ownership of a partition begins and ends, `assignment.rs` which partitions those are.
+//! `take.rs` is how ownership of a partition begins and ends, `assignment.rs` which partitions those are, `inputs.rs` what
+//! happens when the topics change, `pulse.rs` what others see of the lane.
 
 mod assignment;
 mod call;
 mod commit;
 mod emit;
+mod expiry;
 mod failure;
+mod inputs;
 mod owned;
 mod positions;
 mod pulse;
+mod range;
 mod standing;
 mod take;
 #[cfg(test)]
@@ -28,7 +32,7 @@ mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use invoker_core::document::{Delivery, EntityDocument};
@@ -46,6 +50,7 @@ use assignment::Assignment;
 pub(crate) use assignment::Command;
 use call::Scratch;
 use emit::Writer;
+use inputs::Input;
 use owned::Owned;
 pub(crate) use pulse::{Doing, Pulse};
 pub(crate) use times::stall_after;
@@ -56,15 +61,6 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 const COMMIT_BYTES: usize = 16 << 20;
 /// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
 const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How often an idle lane makes sure that it has nothing to do; found so twice in a row, it starts again.
-const STALL_CHECK_EVERY: Duration = Duration::from_secs(10);
-/// How often a lane looks whether its inputs are still the topics that they were.
-const TOPIC_CHECK_EVERY: Duration = Duration::from_secs(1);
-/// How often an idle lane has expired values removed, and how many it has looked at then.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-const SWEEP_ROWS: usize = 10_000;
-/// How long expired values stay: longer than any two clocks differ.
-const EXPIRY_GRACE: Duration = Duration::from_secs(3600);
 /// Output that nobody has consumed yet at which a lane waits, where the log tells.
 const BACKLOG_BYTES: u64 = 64 << 20;
 
@@ -180,9 +176,9 @@ struct Session<'a> {
     limit: PollLimit,
     swept_at: Instant,
     stall_checked_at: Instant,
-    /// Which topic each input was when the session began, where the log tells.
-    topics: Vec<Option<String>>,
-    topics_checked_at: Instant,
+    /// What each input was when it was last looked at.
+    inputs: Vec<Input>,
+    inputs_checked_at: Instant,
 }
 
 impl Session<'_> {
@@ -209,7 +205,7 @@ impl Session<'_> {
             let due = self.open_since.is_some_and(|since| since.elapsed() >= interval);
             if polled.is_none() || due || self.is_full() {
                 self.commit()?;
-                self.check_topics()?;
+                self.check_inputs()?;
                 self.wait_for_readers();
             }
         }
@@ -220,11 +216,7 @@ impl Session<'_> {
     fn poll(&mut self, wait: Duration) -> Result<Option<(usize, usize)>, Trouble> {
         match self.source.poll(self.limit, wait, &mut self.batch) {
             Ok(slot) => Ok(slot.and_then(|slot| self.slots.get(slot).copied())),
-            Err(log::Error::OffsetOutOfRange { topic, partition, offset, start, end }) => {
-                let error = log::Error::OffsetOutOfRange { topic, partition, offset, start, end };
-                self.stop_partition(partition, &error.to_string());
-                Ok(None)
-            }
+            Err(gone @ log::Error::OffsetOutOfRange { .. }) => self.out_of_range(&gone).map(|()| None),
             Err(error) => Err(Trouble::log("poll input")(error)),
         }
     }
@@ -235,7 +227,7 @@ impl Session<'_> {
         self.promote()?;
         self.sweep()?;
         self.check_for_stall()?;
-        self.check_topics()?;
+        self.check_inputs()?;
         let mut renew = false;
         for owned in &mut self.partitions {
             owned.relieve();
@@ -245,62 +237,6 @@ impl Session<'_> {
             }
         }
         if renew { self.commit().map(drop) } else { Ok(()) }
-    }
-
-    /// A source that gives nothing although there is something has stopped working, whatever it says: start again.
-    fn check_for_stall(&mut self) -> Result<(), Trouble> {
-        if self.stall_checked_at.elapsed() < STALL_CHECK_EVERY {
-            return Ok(());
-        }
-        self.stall_checked_at = Instant::now();
-        for owned in self.partitions.iter_mut().filter(|owned| owned.runs() && owned.retry.is_none()) {
-            let stood = std::mem::replace(&mut owned.idle_at, owned.next.clone());
-            for (input, (&slot, next)) in owned.slots.iter().zip(&owned.next).enumerate() {
-                let of = take::input_partition(&self.spec.entity.inputs, input, owned.partition);
-                let (_, end) =
-                    self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
-                if stood.get(input) == Some(next) && self.source.position(slot) < end {
-                    let why = format!("{}[{}] stands at {next} of {end}", of.topic, of.partition);
-                    return Err(Trouble::recover("read input, which gives nothing", why));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A topic that was deleted and made again under its name has other records behind the same offsets. Nothing is
-    /// open while this asks the log.
-    fn check_topics(&mut self) -> Result<(), Trouble> {
-        if self.topics_checked_at.elapsed() < TOPIC_CHECK_EVERY || self.topics.iter().all(Option::is_none) {
-            return Ok(());
-        }
-        self.topics_checked_at = Instant::now();
-        match positions::topic_ids(self.spec) {
-            Ok(topics) if topics == self.topics => Ok(()),
-            Ok(_) => Err(Trouble::recover("read input", "a topic was deleted and made again")),
-            // The next poll or commit says so, if it matters.
-            Err(error) if error.is_retryable() => Ok(()),
-            Err(error) => Err(Trouble::log("look at the inputs")(error)),
-        }
-    }
-
-    /// Has the store remove values that expired long ago, a few at a time, while there is nothing else to do.
-    fn sweep(&mut self) -> Result<(), Trouble> {
-        if self.swept_at.elapsed() < SWEEP_EVERY || !self.has_expiry() {
-            return Ok(());
-        }
-        self.swept_at = Instant::now();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let before = now.saturating_sub(EXPIRY_GRACE).as_millis() as i64;
-        for owned in self.partitions.iter().filter(|owned| owned.runs()) {
-            let swept = self.spec.state.sweep(&owned.scope, owned.token, before, SWEEP_ROWS);
-            swept.map_err(Trouble::state("remove expired state"))?;
-        }
-        Ok(())
-    }
-
-    fn has_expiry(&self) -> bool {
-        self.spec.program.description().states.iter().any(|state| state.ttl.is_some())
     }
 
     fn is_full(&self) -> bool {

@@ -1,9 +1,10 @@
 //! Where a partition starts to read, and whether the function may read the state that is there.
 
 use invoker_core::commit::Token;
-use invoker_core::document::{InputDocument, StartPosition};
+use invoker_core::document::{InputDocument, OnPartitionChange, StartPosition};
 use invoker_core::function::StateSpec;
 
+use super::inputs::Input;
 use super::take::{input_partition, moved};
 use super::{LaneSpec, Trouble};
 use crate::log::{self, Source, TopicPartition};
@@ -42,15 +43,6 @@ fn start_position(
     }
 }
 
-/// Which topic each input is, where the log tells.
-pub(super) fn topic_ids(spec: &LaneSpec) -> Result<Vec<Option<String>>, log::Error> {
-    let one = |input: &InputDocument| match spec.log.topics().describe(&input.topic)? {
-        Some(topic) => Ok(topic.id),
-        None => Err(log::Error::UnknownTopic { topic: input.topic.clone() }),
-    };
-    spec.entity.inputs.iter().map(one).collect()
-}
-
 /// What the store knows of a partition beside its state.
 pub(super) enum Known {
     /// The function must not read the state that is there.
@@ -64,42 +56,86 @@ pub(super) enum Known {
 }
 
 /// Whether this function may read the state that is there, from these inputs.
-pub(super) fn known(spec: &LaneSpec, scope: &Scope, topics: &[Option<String>]) -> Result<Known, Trouble> {
+pub(super) fn known(spec: &LaneSpec, scope: &Scope, inputs: &[Input]) -> Result<Known, Trouble> {
     let states = &spec.program.description().states;
-    if states.is_empty() && topics.iter().all(Option::is_none) {
+    if states.is_empty() && inputs.iter().all(|input| input.id.is_none()) {
         return Ok(Known::Fit { remade: Vec::new(), note: None });
     }
-    let old = spec.state.meta(scope).map_err(Trouble::state("read what is known of the state"))?;
-    if let Some(text) = old.as_ref().and_then(|old| unfit(spec, old)) {
+    let meta =
+        |scope: &Scope| spec.state.meta(scope).map_err(Trouble::state("read what is known of the state"));
+    let old = meta(scope)?;
+    // Of a partition that is new nothing is known; the first one tells how the keys were spread that are now here.
+    let first = if old.is_none() && !states.is_empty() { meta(&spec.scope(0))? } else { None };
+    let partition_count = match counted(spec, scope.partition, old.as_ref().or(first.as_ref()), inputs) {
+        Ok(count) => count,
+        Err(text) => return Ok(Known::Unfit(text)),
+    };
+    if let Some(text) = old.as_ref().and_then(|old| unread(states, old)) {
         return Ok(Known::Unfit(text));
     }
-    let mut meta = old.clone().unwrap_or_else(|| Meta {
-        format: 1,
-        partition_count: spec.entity.partition_count,
-        partitioner: "murmur2".to_owned(),
-        ..Meta::default()
-    });
+    let mut meta = Meta { partition_count, ..old.clone().unwrap_or_else(fresh) };
     meta.versions.extend(states.iter().map(|state| (state.name.clone(), state.version)));
     let mut remade = Vec::new();
-    for (input, (document, id)) in spec.entity.inputs.iter().zip(topics).enumerate() {
-        let Some(id) = id else { continue };
+    for (at, (document, input)) in spec.entity.inputs.iter().zip(inputs).enumerate() {
+        let Some(id) = &input.id else { continue };
         let before = meta.topics.insert(document.topic.clone(), id.clone());
         if before.is_some_and(|before| before != *id) {
-            remade.push(input);
+            remade.push(at);
         }
     }
     Ok(Known::Fit { remade, note: Some(meta).filter(|meta| old.as_ref() != Some(meta)) })
 }
 
-fn unfit(spec: &LaneSpec, old: &Meta) -> Option<String> {
-    let states = &spec.program.description().states;
-    if !states.is_empty() && old.partition_count != spec.entity.partition_count {
-        return Some(format!(
-            "the state was written with {} partitions and the inputs now have {}, so keys would miss their \
-             state; give the topics their old partition count, or the entity a new id",
-            old.partition_count, spec.entity.partition_count
+fn fresh() -> Meta {
+    Meta { format: 1, partitioner: "murmur2".to_owned(), ..Meta::default() }
+}
+
+/// Over how many partitions keys and their state are spread from now on. An error is why the function must not run: its
+/// keys would miss their state.
+fn counted(spec: &LaneSpec, partition: u32, old: Option<&Meta>, inputs: &[Input]) -> Result<u32, String> {
+    let document = spec.entity.partition_count;
+    let Some(found) = inputs.first().map(|input| input.partitions) else { return Ok(document) };
+    let written = old.filter(|old| !old.versions.is_empty()).map(|old| old.partition_count);
+    if spec.program.description().states.is_empty() {
+        return Ok(written.unwrap_or(document));
+    }
+    let mut named = spec.entity.inputs.iter().zip(inputs);
+    if let Some((other, input)) = named.find(|(_, input)| input.partitions != found) {
+        let first = spec.entity.inputs.first().map(|input| input.topic.as_str()).unwrap_or_default();
+        return Err(format!(
+            "{first:?} has {found} partitions and {:?} has {}, so a key of one and the same key of the other would have \
+             state in different partitions, which no onPartitionChange can mend; give the topics equal counts, and it \
+             goes on by itself",
+            other.topic, input.partitions
         ));
     }
+    let before = written.filter(|written| *written != found).unwrap_or(document);
+    match spec.entity.on_partition_change {
+        _ if before == found => {}
+        OnPartitionChange::Stop => {
+            return Err(format!(
+                "the state was written with {before} partitions and the inputs now have {found}, so keys would miss their \
+                 state (onPartitionChange: stop); choose `accept` to go on, where keys that moved start with empty \
+                 state, or give the entity a new id, to count anew from the start"
+            ));
+        }
+        OnPartitionChange::Accept if written != Some(found) => {
+            tracing::warn!(
+                entity = spec.entity.id,
+                partition,
+                before,
+                found,
+                "the inputs have other partition counts than the state was written with; keys that moved start with empty \
+                 state (onPartitionChange: accept)"
+            );
+        }
+        OnPartitionChange::Accept => {}
+    }
+    Ok(found)
+}
+
+/// Why the function cannot read states that are there.
+fn unread(states: &[StateSpec], old: &Meta) -> Option<String> {
     let unread = |state: &&StateSpec| {
         let version = old.versions.get(&state.name);
         version.is_some_and(|version| *version != state.version && !state.reads.contains(version))

@@ -13,8 +13,9 @@ use invoker_core::document::InputDocument;
 
 use super::assignment::Assignment;
 use super::emit::Writer;
+use super::inputs::{inputs, note_partitions_of_nobody};
 use super::owned::{LogTail, Owned};
-use super::positions::{Known, known, note, positions, topic_ids};
+use super::positions::{Known, known, note, positions};
 use super::pulse::Doing;
 use super::standing::{committed_id, resume};
 use super::times::transaction_timeout;
@@ -39,14 +40,15 @@ impl<'a> Session<'a> {
         let most =
             spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);
         let partitions = assignment.wanted();
-        let topics = topic_ids(spec).map_err(Trouble::log("look at the inputs"))?;
+        let inputs = inputs(spec).map_err(Trouble::log("look at the inputs"))?;
+        note_partitions_of_nobody(spec, &inputs);
         let mut session = Self {
             spec,
             assignment,
             source,
             writer,
-            topics,
-            topics_checked_at: Instant::now(),
+            inputs,
+            inputs_checked_at: Instant::now(),
             partitions: Vec::with_capacity(partitions.len()),
             slots: Vec::new(),
             batch: Default::default(),
@@ -110,7 +112,7 @@ impl<'a> Session<'a> {
         let committed = stable_positions(spec, self.source.as_ref(), partition)?;
         let (token, applied) = finish(spec, &scope, token, &committed)?;
         self.assignment.owned(partition, token);
-        let (remade, unnoted) = match known(spec, &scope, &self.topics)? {
+        let (remade, unnoted) = match known(spec, &scope, &self.inputs)? {
             Known::Fit { remade, note } => (remade, note),
             Known::Unfit(error) => {
                 refuse(spec, partition, error);

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod change;
 mod chaos;
 mod feed;
 mod group;

@@ -43,8 +43,13 @@ impl Truth {
     }
 
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        Self::of_records(read(&pipeline.kafka, &pipeline.topic("in")))
+    }
+
+    /// What must come of these records: partition, offset, record.
+    pub(crate) fn of_records(records: impl IntoIterator<Item = (u32, u64, Entry)>) -> Self {
         let mut truth = Self::default();
-        for (partition, offset, Entry { key, value }) in read(&pipeline.kafka, &pipeline.topic("in")) {
+        for (partition, offset, Entry { key, value }) in records {
             if DEAD.iter().any(|word| value.starts_with(word)) {
                 truth.dead.entry(partition).or_default().push((offset, Entry { key, value }));
                 continue;

@@ -145,6 +145,7 @@ fn summary(snapshot: &Snapshot, elapsed: Duration, ended: &str) -> Vec<String> {
             ("rejected", entity.rejected),
             ("dead letters", entity.dead_letters),
             ("skipped", entity.skipped),
+            ("out of range", entity.out_of_range),
             ("retries", entity.retries),
             ("stalls", entity.stalls),
             ("lag", entity.lag),

@@ -2,7 +2,9 @@
 
 mod changes;
 mod group;
+mod growth;
 mod native;
+mod range;
 mod rules;
 mod sim;
 mod stall;

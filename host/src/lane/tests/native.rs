@@ -201,12 +201,17 @@ pub(super) const PARTITIONS: u32 = 3;
 impl Bench {
     /// Over an embedded log and state in memory.
     pub(super) fn new(delivery: Delivery) -> Self {
+        Self::with_topics_of(delivery, PARTITIONS)
+    }
+
+    /// The same, where topics have other partitions than the entity knows of.
+    pub(super) fn with_topics_of(delivery: Delivery, partitions: u32) -> Self {
         let db = Database::memory();
         // Nothing waits for an open transaction to end: whoever asks is told so and asks again.
         let options = EmbeddedOptions { stable_wait: Duration::ZERO, ..EmbeddedOptions::default() };
         let log = EmbeddedLog::open(db.clone(), options).unwrap();
         for topic in ["in", "in2", "out", "dead"] {
-            let spec = TopicSpec { name: topic.to_owned(), partitions: PARTITIONS, ..TopicSpec::default() };
+            let spec = TopicSpec { name: topic.to_owned(), partitions, ..TopicSpec::default() };
             log.topics().create(&spec).unwrap();
             // A group that never commits: everything stays readable.
             log.expect_group("keeper", topic);
@@ -265,7 +270,8 @@ impl Bench {
     /// Writes records to `topic`: key and word; the key's first byte picks the partition.
     pub(super) fn feed<'a>(&self, topic: &str, records: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let mut producer = self.log.producer("feeder").unwrap();
-        let (handle, partitions) = producer.open(topic).unwrap();
+        let (handle, _) = producer.open(topic).unwrap();
+        let partitions = self.partitions(topic);
         producer.begin().unwrap();
         for (key, word) in records {
             let headers = [(&b"trace"[..], Some(key.as_bytes()))];
@@ -299,7 +305,7 @@ impl Bench {
     /// Whether every record of the input is accounted for, by whatever host.
     pub(super) fn is_done(&self) -> bool {
         let source = self.log.source().unwrap();
-        (0..PARTITIONS).all(|partition| {
+        (0..self.partitions("in")).all(|partition| {
             let tp = TopicPartition { topic: "in".to_owned(), partition };
             let committed = source.committed("invoker.test.counter", &tp);
             committed.is_ok_and(|committed| {
@@ -310,7 +316,11 @@ impl Bench {
 
     /// Everything in a topic, per partition.
     pub(super) fn read(&self, topic: &str) -> Vec<RecordBatch> {
-        (0..PARTITIONS).map(|partition| self.read_partition(topic, partition)).collect()
+        (0..self.partitions(topic)).map(|partition| self.read_partition(topic, partition)).collect()
+    }
+
+    pub(super) fn partitions(&self, topic: &str) -> u32 {
+        self.log.topics().describe(topic).unwrap().unwrap().partitions
     }
 
     fn read_partition(&self, topic: &str, partition: u32) -> RecordBatch {
