@@ -30,6 +30,8 @@ pub(super) struct Prepared {
     pub(super) report: Arc<Report>,
     /// Of what runs in its place until it starts.
     earlier: Option<Arc<Report>>,
+    /// Number of its first lane.
+    first_number: u32,
 }
 
 /// An entity whose lanes run.
@@ -82,13 +84,15 @@ impl Prepared {
             backends: backends.clone(),
             report: Arc::new(Report::new(&entity.partitions)),
             earlier: None,
+            first_number: 0,
             document: Arc::new(entity.clone()),
         })
     }
 
-    /// Counts go on from those of what ran before.
+    /// Counts go on from those of what ran before, and so do the numbers of lanes: one of those may hang.
     pub(super) fn in_place_of(self, running: &Running) -> Self {
-        Self { earlier: Some(running.made_from.report.clone()), ..self }
+        let earlier = Some(running.made_from.report.clone());
+        Self { earlier, first_number: running.next_number, ..self }
     }
 
     /// Has the log keep what this entity will read.
@@ -104,8 +108,9 @@ impl Prepared {
             self.report.continue_from(earlier);
         }
         let dealt = deal(&[], &self.document.partitions, self.document.lanes as usize);
-        let next_number = dealt.len() as u32;
-        let lanes = (0..).zip(dealt).map(|(number, partitions)| self.lane(number, partitions));
+        let next_number = self.first_number + dealt.len() as u32;
+        let lanes =
+            (self.first_number..).zip(dealt).map(|(number, partitions)| self.lane(number, partitions));
         let lanes = lanes.collect::<Result<_, _>>()?;
         Ok(Running { lanes, next_number, left_behind: Vec::new(), made_from: self })
     }
