@@ -36,6 +36,22 @@ pub(crate) fn save(database: &Database, deployment: &Deployment) -> Result<(), E
     database.write(batch, db::Sync::Later).map_err(|error| failed(chain(&error)))
 }
 
+/// Notes the partitions that entities of a deployment have come to have.
+pub(crate) fn note_partitions(database: &Database, running: &HostDocument) -> Result<(), Error> {
+    let Some(mut known) =
+        load(database)?.into_iter().find(|known| known.document.deployment == running.deployment)
+    else {
+        return Ok(());
+    };
+    for entity in &mut known.document.entities {
+        if let Some(now) = running.entities.iter().find(|now| now.id == entity.id) {
+            entity.partition_count = now.partition_count;
+            entity.partitions.clone_from(&now.partitions);
+        }
+    }
+    save(database, &known)
+}
+
 /// All deployments, by name.
 pub(crate) fn load(database: &Database) -> Result<Vec<Deployment>, Error> {
     let failed = |why: String| {
@@ -70,6 +86,8 @@ mod tests {
         let deployment = Deployment { document, states: BTreeMap::new() };
         save(&database, &deployment).unwrap();
         save(&database, &deployment).unwrap();
-        assert_eq!(load(&database).unwrap(), [deployment]);
+        assert_eq!(load(&database).unwrap(), std::slice::from_ref(&deployment));
+        note_partitions(&database, &deployment.document).unwrap();
+        assert_eq!(load(&database).unwrap(), [deployment], "it has not grown");
     }
 }

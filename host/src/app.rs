@@ -99,6 +99,7 @@ pub struct Host {
     entities: Vec<Running>,
     /// Ended entities of which lanes are not done yet.
     late: Vec<Running>,
+    watch: stall::Watch,
     /// For the ends of inputs, which lag is measured against.
     source: Mutex<Box<dyn Source>>,
 }
@@ -119,7 +120,8 @@ impl Host {
         prepared.iter().for_each(Prepared::expect_groups);
         let source = Mutex::new(backends.log.source()?);
         let entities = prepared.into_iter().map(Prepared::start).collect::<Result<_, _>>()?;
-        Ok(Self { document, backends, incarnation, entities, late: Vec::new(), source })
+        let watch = stall::Watch::from(Instant::now());
+        Ok(Self { document, backends, incarnation, entities, late: Vec::new(), watch, source })
     }
 
     /// Whether a document could be started on these backends. Starts nothing.
@@ -242,6 +244,9 @@ impl Host {
 
     /// What a host does beside its lanes; whoever runs one calls it about once a second. Says what it did.
     pub fn tend(&mut self) -> Result<Vec<String>, StartError> {
+        if !self.watch.can_judge(Instant::now()) {
+            return Ok(Vec::new());
+        }
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         let mut told = Vec::new();
         for running in &mut self.entities {

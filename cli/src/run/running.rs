@@ -49,6 +49,8 @@ pub(super) struct Running<'a> {
     pub(super) drain: Drain,
     /// What inputs share with this.
     pub(super) context: FeedContext,
+    /// Where the deployment is noted.
+    pub(super) database: Database,
     /// What is saved while this runs.
     pub(super) reload: Option<Reload<'a>>,
     /// Since when inputs that a stopped partition holds back have not moved.
@@ -85,7 +87,7 @@ impl<'a> Running<'a> {
         let backends = Backends { log: Arc::clone(&data.log), state: Arc::clone(&data.state) };
         let host =
             Host::start(document, plan.programs(), backends).map_err(|error| Plan::start_failed(&error))?;
-        let (kept, is_service) = (data.keeps, data.is_service);
+        let (kept, is_service, database) = (data.keeps, data.is_service, data.database.clone());
         let context = context(args, &data, &plan);
         if let Some(reloader) = &reloader {
             let watched = reloader.watches();
@@ -101,6 +103,7 @@ impl<'a> Running<'a> {
             sinks,
             drain,
             context,
+            database,
             reload,
             stuck: None,
             probed: started,

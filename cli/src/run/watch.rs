@@ -11,6 +11,7 @@ use super::running::{Running, STOP_DEADLINE};
 use super::sink::OutputState;
 use super::snapshot::{self, Snapshot};
 use crate::data::log_failed;
+use crate::deployments;
 use crate::error::Exit;
 
 /// How often the run is looked at; less often where a look asks a service.
@@ -67,7 +68,14 @@ impl Running<'_> {
             return;
         }
         self.tended = Instant::now();
-        for done in [self.host.tend(), self.host.take_up_growth(STOP_DEADLINE)] {
+        let tended = self.host.tend();
+        let grown = self.host.take_up_growth(STOP_DEADLINE);
+        if grown.as_ref().is_ok_and(|grown| !grown.is_empty())
+            && let Err(error) = deployments::note_partitions(&self.database, self.host.document())
+        {
+            tracing::warn!(%error, "note the partitions of the deployment");
+        }
+        for done in [tended, grown] {
             match done {
                 Ok(told) => {
                     told.iter().for_each(|text| self.display.say("host", text, json!({"text": text})))

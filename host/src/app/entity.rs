@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) report: Arc<Report>,
     /// Of what runs in its place until it starts.
     earlier: Option<Arc<Report>>,
+    /// Number of its first lane.
+    pub(super) first_number: u32,
 }
 
 /// An entity whose lanes run.
@@ -77,13 +79,15 @@ impl Prepared {
             backends: backends.clone(),
             report: Arc::new(Report::new(&entity.partitions)),
             earlier: None,
+            first_number: 0,
             document: Arc::new(entity.clone()),
         })
     }
 
-    /// Counts go on from those of what ran before.
+    /// Counts go on from those of what ran before, and so do the numbers of lanes: one of those may hang.
     pub(super) fn in_place_of(self, running: &Running) -> Self {
-        Self { earlier: Some(running.report.clone()), ..self }
+        let first_number = running.all().next_number;
+        Self { earlier: Some(running.report.clone()), first_number, ..self }
     }
 
     /// Has the log keep what this entity will read.

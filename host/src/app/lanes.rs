@@ -63,8 +63,10 @@ impl Lanes {
     /// Starts with these partitions.
     pub(super) fn start(made_from: Prepared, partitions: &[u32]) -> Result<Self, StartError> {
         let dealt = deal(&[], partitions, made_from.document.lanes as usize);
-        let next_number = dealt.len() as u32;
-        let lanes = (0..).zip(dealt).map(|(number, partitions)| made_from.lane(number, partitions));
+        let next_number = made_from.first_number + dealt.len() as u32;
+        let lanes = (made_from.first_number..)
+            .zip(dealt)
+            .map(|(number, partitions)| made_from.lane(number, partitions));
         let lanes = lanes.collect::<Result<_, _>>()?;
         Ok(Self { made_from, lanes, next_number, left_behind: Vec::new() })
     }

@@ -9,7 +9,7 @@
 //! The thread is left behind. Its lane may wake at any time: the new one has another transactional id, takes the
 //! partitions and fences the old id like that of any earlier owner, and so refuses what the old one still tries.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::StartError;
 use super::lanes::{Lane, Lanes};
@@ -19,6 +19,32 @@ use crate::report::{PartitionState, add};
 
 /// How often the time may double that a lane is given, when those before it still hang.
 const DOUBLINGS: u32 = 6;
+
+/// A watch that was kept at greater intervals than this says nothing: the whole process stood still, lanes too. For as long
+/// again they are given time to show that they go on.
+const STOOD_STILL: Duration = Duration::from_secs(5);
+
+/// Whether what a watch sees can be trusted.
+#[derive(Debug)]
+pub(super) struct Watch {
+    last: Instant,
+    trusted_from: Instant,
+}
+
+impl Watch {
+    pub(super) fn from(now: Instant) -> Self {
+        Self { last: now, trusted_from: now }
+    }
+
+    /// To be asked each time that lanes are looked at.
+    pub(super) fn can_judge(&mut self, now: Instant) -> bool {
+        if now - self.last > STOOD_STILL {
+            self.trusted_from = now + STOOD_STILL;
+        }
+        self.last = now;
+        now >= self.trusted_from
+    }
+}
 
 /// A lane that hangs.
 struct Hung {
@@ -109,5 +135,20 @@ impl Lanes {
         self.left_behind.push(std::mem::replace(hung, new).thread);
         add(&self.made_from.report.stalls, 1);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stood_still_gives_others_time_to_go_on() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut watch = Watch::from(start);
+        assert!((1..10).all(|second| watch.can_judge(at(second))));
+        let judged: Vec<u64> = (100..110).filter(|&second| watch.can_judge(at(second))).collect();
+        assert_eq!(judged, [105, 106, 107, 108, 109], "frozen for a minute and a half");
     }
 }

@@ -145,13 +145,14 @@ impl Drop for Run {
 fn a_run_takes_up_accepted_growth_while_it_goes_on() {
     let pipeline = pipeline("run-grows");
     let folder = tempfile::tempdir().unwrap();
+    let (function, input, output) =
+        (built::guest("journal").unwrap(), pipeline.topic("in"), pipeline.topic("mid"));
     let topology = format!(
         "apiVersion: invoker.io/v1alpha1\nkind: InvokerDeployment\nmetadata: {{ name: growing }}\nspec:\n  id: {}\n  \
-         statefulEntities:\n  - {{ name: first, function: {}, inputTopic: {}, outputTopic: {}, onPartitionChange: accept }}\n",
+         topics: {{ {input:?}: {{}} }}\n  statefulEntities:\n  - {{ name: first, function: {}, inputTopic: {input}, \
+         outputTopic: {output}, onPartitionChange: accept }}\n",
         pipeline.name,
-        built::guest("journal").unwrap().display(),
-        pipeline.topic("in"),
-        pipeline.topic("mid"),
+        function.display(),
     );
     std::fs::write(folder.path().join("topology.yaml"), topology).unwrap();
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
@@ -165,10 +166,11 @@ fn a_run_takes_up_accepted_growth_while_it_goes_on() {
         .stdout(Stdio::null())
         .stderr(log)
         .spawn();
-    let run = Run(run.unwrap());
+    let mut run = Run(run.unwrap());
     let said = || std::fs::read_to_string(folder.path().join("log")).unwrap();
-    let reaches = |wanted: usize| {
+    let mut reaches = |wanted: usize| {
         wait("the run", || {
+            assert_eq!(run.0.try_wait().unwrap(), None, "{}", said());
             let found = mid(&pipeline);
             (found != wanted).then(|| format!("{found} of {wanted}\n{}", said()))
         });
@@ -195,7 +197,8 @@ fn cut(name: &str) -> (Pipeline, Host, Vec<(u32, u64, Entry)>, Cuts) {
     Truth::of(&pipeline).wait(&pipeline);
     host.end();
     let read_input = || read(&pipeline.kafka, &pipeline.topic("in"));
-    let cuts: Cuts = read_input().iter().map(|(at, offset, _)| (*at, (offset + 1, offset + 201))).collect();
+    let ends = read_input().into_iter().map(|(at, offset, _)| (at, (offset + 1, offset + 201)));
+    let cuts: Cuts = ends.collect();
     feed(&pipeline, 3_000..6_000);
     let input = read_input();
     delete(&pipeline, &cuts.iter().map(|(&partition, &(_, start))| (partition, start)).collect());
