@@ -129,7 +129,7 @@ fn a_topic_is_followed_and_its_new_partitions_too() {
     produce(&kafka, topic, 3, "fourth\n");
     tail.shows(&["first", "second", "third", "fourth"]);
     let id = tail.process.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert_eq!(tail.process.wait().unwrap().code(), None, "ended by the signal");
     let two = place.invoker(&[&words[..], &["--from", "-1", "--partition", "1", "--limit", "1"]].concat());
     assert!(two.code == 0 && two.out.ends_with("  -  third\n"), "{two:?}");
