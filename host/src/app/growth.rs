@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use invoker_core::document::{EntityDocument, OnPartitionChange};
+use invoker_core::topology::Assignment;
 
 use super::{Host, Programs, StartError};
 
@@ -56,7 +57,8 @@ impl super::Running {
         let (before, found) = (entity.partition_count, self.report.found());
         let has_state = !self.program.description().states.is_empty();
         let allowed = !has_state || entity.on_partition_change == OnPartitionChange::Accept;
-        let owns_all = entity.partitions.len() == before as usize;
+        // A group deals out whatever there is.
+        let owns_all = entity.assignment == Assignment::Owned && entity.partitions.len() == before as usize;
         (found > before && allowed && owns_all).then(|| Grown { id: entity.id.clone(), before, found })
     }
 }
