@@ -175,7 +175,17 @@ impl Project {
                 fetch(true)?;
             }
         }
+        if network == Network::Reached && self.update_fails() {
+            network = Network::Unreachable;
+        }
         Ok(network)
+    }
+
+    /// Asks the registry for something. A fetch of what is here already does not.
+    fn update_fails(&self) -> bool {
+        let mut command = self.cargo();
+        command.args(["update", "--quiet", "--dry-run", "--package", "anyhow"]);
+        process::quiet(&mut command).is_err()
     }
 }
 
