@@ -153,6 +153,15 @@ impl Running {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// `None` while partitions move.
+    fn at_rest(&self) -> Option<MutexGuard<'_, Lanes>> {
+        match self.lanes.try_lock() {
+            Ok(lanes) => Some(lanes),
+            Err(TryLockError::Poisoned(lanes)) => Some(lanes.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Lanes that have not been seen to end.
     pub(super) fn lanes(&self) -> usize {
         self.all().count()
@@ -160,20 +169,12 @@ impl Running {
 
     /// Lanes that ended though nobody asked them to; while partitions move, none is seen.
     pub(super) fn stopped_lanes(&self) -> usize {
-        match self.lanes.try_lock() {
-            Ok(lanes) => lanes.finished(),
-            Err(TryLockError::Poisoned(lanes)) => lanes.into_inner().finished(),
-            Err(TryLockError::WouldBlock) => 0,
-        }
+        self.at_rest().map_or(0, |lanes| lanes.finished())
     }
 
     /// Gives up lanes that hang, and starts others in their places. Says what it did; while partitions move, nothing.
     pub(super) fn replace_hung(&self, source: &dyn Source) -> Result<Vec<String>, StartError> {
-        match self.lanes.try_lock() {
-            Ok(mut lanes) => lanes.replace_hung(source),
-            Err(TryLockError::Poisoned(lanes)) => lanes.into_inner().replace_hung(source),
-            Err(TryLockError::WouldBlock) => Ok(Vec::new()),
-        }
+        self.at_rest().map_or_else(|| Ok(Vec::new()), |mut lanes| lanes.replace_hung(source))
     }
 
     /// Threads of lanes that hung and still do.

@@ -112,7 +112,7 @@ impl Following {
     }
 
     fn carry_out(&mut self, dealt: Dealt, member: &mut dyn Member) -> Result<(), log::Error> {
-        let (entity, unassigned) = (&self.follower.entity, &self.follower.report.unassigned);
+        let entity = &self.follower.entity;
         match dealt {
             Dealt::Given(partitions) => {
                 tracing::info!(entity, ?partitions, "the group has given partitions");
@@ -129,7 +129,6 @@ impl Following {
             }
             Dealt::Lost(partitions) => {
                 tracing::warn!(entity, ?partitions, "the group has not heard of this host for too long");
-                unassigned.store(true, Ordering::Relaxed);
                 self.lose();
                 member.let_go()
             }
