@@ -29,11 +29,16 @@ impl Clock {
         self.ticks.load(Ordering::Relaxed).saturating_add(ticks(deadline))
     }
 
+    /// Whether the tick `until` has come.
+    pub(crate) fn is_after(&self, until: u64) -> bool {
+        self.ticks.load(Ordering::Relaxed) >= until
+    }
+
     /// Sleeps until `duration` is over; false if the tick `until` comes before.
     pub(crate) fn sleep(&self, duration: Duration, until: u64) -> bool {
         let mut left = duration;
         while !left.is_zero() {
-            if self.ticks.load(Ordering::Relaxed) >= until {
+            if self.is_after(until) {
                 return false;
             }
             let nap = left.min(TICK);
@@ -52,14 +57,19 @@ pub(crate) fn ticks(deadline: Duration) -> u64 {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
+    /// The engine's epoch moves on `epochs` times a tick.
+    pub(crate) fn start(engine: &wasmtime::Engine, epochs: u32) -> std::io::Result<Self> {
         let clock = Clock::default();
         let (stop, stopped) = mpsc::channel::<()>();
         let (engine, ticks) = (engine.clone(), Arc::clone(&clock.ticks));
         let thread = thread::Builder::new().name("invoker-epochs".to_owned()).spawn(move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            let mut epoch = 0;
+            while stopped.recv_timeout(TICK / epochs) == Err(RecvTimeoutError::Timeout) {
                 engine.increment_epoch();
-                ticks.fetch_add(1, Ordering::Relaxed);
+                epoch = (epoch + 1) % epochs;
+                if epoch == 0 {
+                    ticks.fetch_add(1, Ordering::Relaxed);
+                }
             }
         })?;
         Ok(Self { clock, stop: Some(stop), thread: Some(thread) })

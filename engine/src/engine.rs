@@ -16,7 +16,7 @@ use crate::lines::Lines;
 use crate::load::{self, LoadError};
 use crate::log::LogLine;
 use crate::options::EngineOptions;
-use crate::{host, wasi};
+use crate::{host, profile, wasi};
 
 /// Most things that a function can wait for at once.
 const POLLABLES: usize = 1024;
@@ -45,7 +45,10 @@ impl Engine {
             None => None,
         };
         let ticker = match options.epochs {
-            true => Some(Ticker::start(&wasmtime).map_err(EngineError::Ticker)?),
+            true => {
+                let epochs = if options.profiler.is_some() { profile::EPOCHS } else { 1 };
+                Some(Ticker::start(&wasmtime, epochs).map_err(EngineError::Ticker)?)
+            }
             false => None,
         };
         Ok(Self { inner: Arc::new(Inner { options, wasmtime, linker, cache, ticker }) })
@@ -97,9 +100,13 @@ impl Engine {
             pollables,
             clock,
             until: u64::MAX,
+            profiled: false,
         };
         let mut store = Store::new(&self.inner.wasmtime, guest);
         store.limiter(|guest| &mut guest.memory);
+        if let Some(profiler) = &self.inner.options.profiler {
+            profiler.watch(&mut store);
+        }
         store
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Guest {
     pub(crate) clock: Clock,
     /// The tick at which the present call is over.
     pub(crate) until: u64,
+    /// It stops at each epoch for a sample, so that its deadline is not the epoch's.
+    pub(crate) profiled: bool,
 }
 
 /// What the function is being asked for.

@@ -122,7 +122,8 @@ impl fmt::Debug for Instance {
 
 /// Sets the limits of the call that follows.
 pub(crate) fn begin(store: &mut Store<Guest>, phase: Phase, limits: CallLimits) {
-    store.set_epoch_deadline(deadline::ticks(limits.deadline));
+    let ticks = if store.data().profiled { 1 } else { deadline::ticks(limits.deadline) };
+    store.set_epoch_deadline(ticks);
     store.set_hostcall_fuel(limits.output_bytes);
     let guest = store.data_mut();
     guest.until = guest.clock.after(limits.deadline);

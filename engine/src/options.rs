@@ -8,6 +8,7 @@ use std::time::Duration;
 use invoker_core::function::SettingValue;
 
 use crate::log::LogLine;
+use crate::profile::Profiler;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct EngineOptions {
     pub cache_dir: Option<PathBuf>,
     /// Whether code can be interrupted. Without it no deadline holds; for measurements only.
     pub epochs: bool,
+    /// Takes samples of what functions do; needs `epochs`. `None` = nobody looks.
+    pub profiler: Option<Profiler>,
     /// Most instances alive at once.
     pub instances: u32,
     /// Time that `describe` may take.
@@ -29,6 +32,7 @@ impl Default for EngineOptions {
         Self {
             cache_dir: None,
             epochs: true,
+            profiler: None,
             instances: 2048,
             describe_deadline: Duration::from_secs(5),
             describe_memory_bytes: 256 << 20,

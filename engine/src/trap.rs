@@ -57,7 +57,8 @@ fn with_frames(error: CallError, found: Vec<Frame>) -> CallError {
     }
 }
 
-fn frames(backtrace: &WasmBacktrace) -> Vec<Frame> {
+/// The frames of a stack, innermost first.
+pub(crate) fn frames(backtrace: &WasmBacktrace) -> Vec<Frame> {
     let mut frames = Vec::new();
     for info in backtrace.frames() {
         let name = info.func_name().map(demangled);

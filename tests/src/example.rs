@@ -98,6 +98,34 @@ impl Example {
         Ok(command)
     }
 
+    /// Types the commands of its README, and looks for what the README says they print; how many blocks were typed.
+    pub fn follow_readme(&self) -> Result<usize> {
+        let readme = std::fs::read_to_string(self.source.join("README.md")).context("read the README")?;
+        std::fs::copy(self.source.join("generate.awk"), self.path("generate.awk")).context("copy the generator")?;
+        let bin = built::invoker()?.parent().map(PathBuf::from).unwrap_or_default();
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&paths)))?;
+        let (mut typed, mut printed) = (0, String::new());
+        let mut lines = readme.lines();
+        while let Some(kind) = lines.by_ref().find_map(|line| line.strip_prefix("```")) {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if kind == "sh" {
+                let mut shell = Command::new("sh");
+                shell.args(["-e", "-c", &block.join("\n")]).current_dir(self.dir.path()).env("PATH", &paths);
+                let output = shell.stdin(Stdio::null()).output().context("run sh")?;
+                let told = String::from_utf8_lossy(&output.stderr);
+                ensure!(output.status.success(), "{block:?}: {}\n{told}", output.status);
+                printed = String::from_utf8(output.stdout).context("read what was printed")?;
+                typed += 1;
+            } else {
+                for line in block {
+                    ensure!(printed.lines().any(|found| found == line), "{line:?} is not in:\n{printed}");
+                }
+            }
+        }
+        Ok(typed)
+    }
+
     /// The records of a file of JSON lines: key, and value read as JSON.
     pub fn records(&self, file: &str) -> Result<Vec<(String, Value)>> {
         let text = std::fs::read_to_string(self.path(file)).with_context(|| format!("read {file}"))?;

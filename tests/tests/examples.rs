@@ -228,3 +228,19 @@ fn a_log_becomes_requests_and_failures() {
     assert!(!expected.is_empty());
     assert_eq!(count("errors.jsonl"), expected);
 }
+
+#[test]
+fn each_readme_can_be_followed() {
+    let functions = [
+        ("fraud", "./score", "fraud_score"),
+        ("sessions", "./sessions", "clickstream_sessions"),
+        ("orders", "./join", "orders_join"),
+        ("dead-letters", "./convert", "dead_letters_convert"),
+        ("httplog", "./parse-ts", "httplog-parse-ts"),
+    ];
+    for (name, folder, guest) in functions {
+        let example = Example::new(name, &[(folder, guest)]).unwrap();
+        let typed = example.follow_readme().unwrap();
+        assert!(typed > 0, "the README of {name} has no command");
+    }
+}

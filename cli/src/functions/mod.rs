@@ -7,7 +7,7 @@ mod sources;
 
 use std::path::{Path, PathBuf};
 
-use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError};
+use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError, Profiler};
 use invoker_host::control::refusal;
 
 pub(crate) use self::loader::Loader;
@@ -47,7 +47,13 @@ fn last_part(reference: &str) -> &str {
 
 /// An engine that keeps compiled code in the user's cache.
 pub(crate) fn engine(environment: &Environment) -> Result<Engine, Error> {
-    let options = EngineOptions { cache_dir: environment.code_cache.clone(), ..EngineOptions::default() };
+    engine_with(environment, None)
+}
+
+/// The same, whose functions are watched by `profiler`.
+pub(crate) fn engine_with(environment: &Environment, profiler: Option<Profiler>) -> Result<Engine, Error> {
+    let cache_dir = environment.code_cache.clone();
+    let options = EngineOptions { cache_dir, profiler, ..EngineOptions::default() };
     Engine::new(options).map_err(|error| match &error {
         EngineError::Cache { .. } => {
             let help = "mend the folder, or name another with INVOKER_CACHE";

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use invoker_core::records::RecordRef;
 use invoker_engine::Function;
+use invoker_host::Host;
 use serde_json::{Value, json};
 
 use super::cases::Case;
@@ -35,11 +36,7 @@ struct Measured {
 
 /// Measures every group of cases that has the same settings, and prints a line for each.
 pub(super) fn bench(function: &Function, cases: &[&Case], printer: &mut Printer) -> Result<(), Error> {
-    let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
-    for case in cases {
-        groups.entry(json!(case.settings).to_string()).or_default().push(case);
-    }
-    for (settings, cases) in groups {
+    for (settings, cases) in by_settings(cases) {
         let measured = measure(function, &cases)?;
         let per = |ns: u64| ns as f64 / measured.records.max(1) as f64;
         let share = 100.0 * measured.inside_ns as f64 / measured.busy_ns.max(1) as f64;
@@ -60,6 +57,15 @@ pub(super) fn bench(function: &Function, cases: &[&Case], printer: &mut Printer)
         )?;
     }
     Ok(())
+}
+
+/// Cases that have the same settings, by those.
+pub(super) fn by_settings<'a>(cases: &[&'a Case]) -> BTreeMap<String, Vec<&'a Case>> {
+    let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+    for case in cases {
+        groups.entry(json!(case.settings).to_string()).or_default().push(case);
+    }
+    groups
 }
 
 fn text(settings: &str, cases: &[&Case], measured: &Measured) -> String {
@@ -83,31 +89,73 @@ fn text(settings: &str, cases: &[&Case], measured: &Measured) -> String {
 }
 
 fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
-    let mut by_input: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-    for case in cases {
-        for given in &case.input {
+    let load = Load::of(function, cases)?;
+    let manner = Manner { time_only: true, ..Manner::default() };
+    let mut world = World::new(function, &load.settings, None, None, manner)?;
+    // The first round warms up the instance, its state and the caches.
+    let warm_up = WARM_UP.div_ceil(load.records).min(load.most);
+    load.feed(&mut world, warm_up)?;
+    let host = world.start()?;
+    let began = Instant::now();
+    let before = world.drain(&host)?;
+    let times = (warm_up as f64 * SECONDS / began.elapsed().as_secs_f64()) as usize;
+    *lock(&world.notes()) = Default::default();
+    let began = Instant::now();
+    load.feed(&mut world, times.clamp(1, load.most))?;
+    let after = world.drain(&host)?;
+    let seconds = began.elapsed().as_secs_f64();
+    end(host)?;
+    let notes = world.notes();
+    let notes = lock(&notes);
+    Ok(Measured {
+        records: after.records_in - before.records_in,
+        seconds,
+        inside_ns: notes.time.as_nanos() as u64,
+        busy_ns: after.busy_ns - before.busy_ns,
+        rejected: after.rejected - before.rejected,
+        calls: notes.calls,
+    })
+}
+
+/// Ends a host whose records are done.
+pub(super) fn end(host: Host) -> Result<(), Error> {
+    host.stop(HOST_DEADLINE).map_err(|error| Error::internal("the host did not end in order", error))
+}
+
+/// Key, value, timestamp.
+type Given = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
+
+/// The records of cases that have the same settings, to be fed many times.
+pub(super) struct Load {
+    by_input: BTreeMap<usize, Vec<Given>>,
+    pub(super) settings: BTreeMap<String, Value>,
+    records: usize,
+    /// How many times at most, for what a measurement may hold.
+    pub(super) most: usize,
+}
+
+impl Load {
+    pub(super) fn of(function: &Function, cases: &[&Case]) -> Result<Self, Error> {
+        let mut by_input: BTreeMap<usize, Vec<Given>> = BTreeMap::new();
+        for given in cases.iter().flat_map(|case| &case.input) {
             let named = given.input.as_ref();
             let at = function.description().inputs.iter().position(|port| Some(&port.name) == named);
             let (key, value) = given.bytes().map_err(|why| Error::internal("a case changed", why))?;
-            by_input.entry(at.unwrap_or_default()).or_default().push((
-                key,
-                value,
-                given.timestamp.unwrap_or(-1),
-            ));
+            let records = by_input.entry(at.unwrap_or_default()).or_default();
+            records.push((key, value, given.timestamp.unwrap_or(-1)));
         }
+        let records: usize = by_input.values().map(Vec::len).sum();
+        if records == 0 {
+            let why = "the cases have no records";
+            return Err(Error::new(Exit::Case, "there is nothing to measure", why, "give a case `input`"));
+        }
+        let bytes: usize = by_input.values().flatten().map(|(k, v, _)| 64 + len(k) + len(v)).sum();
+        let settings = cases.first().map(|case| case.settings.clone()).unwrap_or_default();
+        Ok(Self { by_input, settings, records, most: (RECORDS / records).min(BYTES / bytes).max(1) })
     }
-    let records: usize = by_input.values().map(Vec::len).sum();
-    if records == 0 {
-        let why = "the cases have no records";
-        return Err(Error::new(Exit::Case, "there is nothing to measure", why, "give a case `input`"));
-    }
-    let bytes: usize = by_input.values().flatten().map(|(k, v, _)| 64 + len(k) + len(v)).sum();
-    let most = (RECORDS / records).min(BYTES / bytes).max(1);
-    let settings = cases.first().map(|case| case.settings.clone()).unwrap_or_default();
-    let manner = Manner { time_only: true, ..Manner::default() };
-    let mut world = World::new(function, &settings, None, None, manner)?;
-    let feed = |world: &mut World<'_>, times: usize| {
-        for (&input, records) in &by_input {
+
+    pub(super) fn feed(&self, world: &mut World<'_>, times: usize) -> Result<(), Error> {
+        for (&input, records) in &self.by_input {
             let repeated = (0..times).flat_map(|_| records);
             world.feed(
                 input,
@@ -119,31 +167,8 @@ fn measure(function: &Function, cases: &[&Case]) -> Result<Measured, Error> {
                 }),
             )?;
         }
-        Ok::<(), Error>(())
-    };
-    // The first round warms up the instance, its state and the caches.
-    let warm_up = WARM_UP.div_ceil(records).min(most);
-    feed(&mut world, warm_up)?;
-    let host = world.start()?;
-    let began = Instant::now();
-    let before = world.drain(&host)?;
-    let times = (warm_up as f64 * SECONDS / began.elapsed().as_secs_f64()) as usize;
-    *lock(&world.notes()) = Default::default();
-    let began = Instant::now();
-    feed(&mut world, times.clamp(1, most))?;
-    let after = world.drain(&host)?;
-    let seconds = began.elapsed().as_secs_f64();
-    host.stop(HOST_DEADLINE).map_err(|error| Error::internal("the host did not end in order", error))?;
-    let notes = world.notes();
-    let notes = lock(&notes);
-    Ok(Measured {
-        records: after.records_in - before.records_in,
-        seconds,
-        inside_ns: notes.time.as_nanos() as u64,
-        busy_ns: after.busy_ns - before.busy_ns,
-        rejected: after.rejected - before.rejected,
-        calls: notes.calls,
-    })
+        Ok(())
+    }
 }
 
 fn len(bytes: &Option<Vec<u8>>) -> usize {

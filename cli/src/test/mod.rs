@@ -9,6 +9,7 @@ mod cases;
 mod compare;
 mod flow;
 mod outcome;
+mod profile;
 mod recorder;
 mod stored;
 mod update;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use invoker_engine::{Function, LogLine};
+use invoker_engine::{Function, LogLine, Profiler};
 use serde_json::{Value, json};
 
 use self::cases::{Case, CaseFile};
@@ -71,6 +72,11 @@ pub struct TestArgs {
     /// Measure the function with the records of the cases
     #[arg(long)]
     pub bench: bool,
+    /// Run the records of the cases many times, show where the function spends its time, and write every stack to a
+    /// file for https://profiler.firefox.com
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "profile.json")]
+    #[arg(conflicts_with_all = ["bench", "update"])]
+    pub profile: Option<PathBuf>,
 }
 
 /// Runs the cases of a project.
@@ -86,7 +92,9 @@ pub(crate) fn test(args: &TestArgs, environment: &Environment, printer: &mut Pri
     };
     let files = cases::files(&folder, args.cases.as_deref())?;
     let files = files.iter().map(|path| CaseFile::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let function = functions::load(&functions::engine(environment)?, &component)?;
+    let profiler = args.profile.as_ref().map(|_| Profiler::new());
+    let engine = functions::engine_with(environment, profiler.clone())?;
+    let function = functions::load(&engine, &component)?;
     if let Some(note) = functions::stale(&folder, &component) {
         printer.note(&note)?;
     }
@@ -105,6 +113,9 @@ pub(crate) fn test(args: &TestArgs, environment: &Environment, printer: &mut Pri
     }
     if args.bench {
         return bench::bench(&function, &cases, printer);
+    }
+    if let (Some(file), Some(profiler)) = (&args.profile, &profiler) {
+        return profile::profile(&function, &cases, profiler, file, printer);
     }
     let mut tally = Tally::default();
     for file in &files {
