@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Time between two ticks: deadlines are kept to this much.
-const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// The thread that ticks. It ends when this is dropped.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::deadline::ticks;
+use crate::deadline::TICK;
 use crate::error::Frame;
 use crate::guest::{Guest, Phase};
 use crate::trap::frames;
@@ -51,26 +51,31 @@ impl Profiler {
     pub(crate) fn watch(&self, store: &mut Store<Guest>) {
         store.data_mut().profiled = true;
         let profiler = self.clone();
+        let mut naming = Duration::ZERO;
         store.epoch_deadline_callback(move |mut context| {
             let guest = context.data();
             if guest.clock.is_after(guest.until) {
                 return Err(Trap::Interrupt.into());
             }
             if guest.phase == Phase::Process {
-                profiler.sample(&mut context);
+                // To name the frames takes long, which is no fault of the function's.
+                naming += profiler.sample(&context);
+                let whole = naming.as_nanos() / TICK.as_nanos();
+                naming -= TICK * whole as u32;
+                let guest = context.data_mut();
+                guest.until = guest.until.saturating_add(whole as u64);
             }
             Ok(UpdateDeadline::Continue(1))
         });
     }
 
-    fn sample(&self, context: &mut StoreContextMut<'_, Guest>) {
+    /// Takes a sample; how long that took.
+    fn sample(&self, context: &StoreContextMut<'_, Guest>) -> Duration {
         let began = Instant::now();
-        let stack = frames(&WasmBacktrace::force_capture(&mut *context));
+        let stack = frames(&WasmBacktrace::force_capture(context));
         let sample = Sample { at: began.duration_since(self.start), stack };
         self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
-        // To name the frames takes long, which is no fault of the function's.
-        let guest = context.data_mut();
-        guest.until = guest.until.saturating_add(ticks(began.elapsed()));
+        began.elapsed()
     }
 }
 

@@ -101,7 +101,8 @@ impl Example {
     /// Types the commands of its README, and looks for what the README says they print; how many blocks were typed.
     pub fn follow_readme(&self) -> Result<usize> {
         let readme = std::fs::read_to_string(self.source.join("README.md")).context("read the README")?;
-        std::fs::copy(self.source.join("generate.awk"), self.path("generate.awk")).context("copy the generator")?;
+        std::fs::copy(self.source.join("generate.awk"), self.path("generate.awk"))
+            .context("copy the generator")?;
         let bin = built::invoker()?.parent().map(PathBuf::from).unwrap_or_default();
         let paths = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&paths)))?;
@@ -118,6 +119,7 @@ impl Example {
                 printed = String::from_utf8(output.stdout).context("read what was printed")?;
                 typed += 1;
             } else {
+                ensure!(!block.is_empty(), "what is printed is left out");
                 for line in block {
                     ensure!(printed.lines().any(|found| found == line), "{line:?} is not in:\n{printed}");
                 }

@@ -65,10 +65,10 @@ fn doubted(payments: &[Value]) -> Vec<Value> {
     alerts
 }
 
-/// `INVOKER_EVENTS=1000000 cargo test --release --package invoker-tests --test examples fraud -- --nocapture` does more.
+/// With `-- --nocapture` it prints rate and memory.
 #[test]
 fn fraud_alerts_equal_those_of_whole_histories() {
-    let events = std::env::var("INVOKER_EVENTS").unwrap_or_else(|_| "100000".to_owned());
+    let events = std::env::var("INVOKER_EVENTS").unwrap_or_else(|_| "1000000".to_owned());
     let example = Example::new("fraud", &[("./score", "fraud_score")]).unwrap();
     example.generate("payments.jsonl", &[("events", &events)]).unwrap();
     let places = ["--input", "payments=payments.jsonl", "--output", "alerts=alerts.jsonl"];

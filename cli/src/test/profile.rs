@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SHOWN: usize = 15;
 const LEAST: f64 = 0.01;
 
+const NAMELESS: &str = "the component carries no names: a Rust project gets them by `strip = \"none\"` and \
+    `debug = \"line-tables-only\"` under [profile.release]";
+
 /// Runs the cases under `profiler`, writes all samples to `file`, and prints the functions that took most.
 pub(super) fn profile(
     function: &Function,
@@ -91,8 +94,7 @@ fn by_function(samples: &[Sample]) -> Vec<(String, Spent)> {
             }
         }
     }
-    let mut functions: Vec<_> =
-        functions.into_iter().map(|(name, spent)| (name.to_owned(), spent)).collect();
+    let mut functions: Vec<_> = functions.into_iter().map(|(name, spent)| (name.to_owned(), spent)).collect();
     functions.sort_by_key(|(_, spent)| std::cmp::Reverse((spent.own, spent.total)));
     functions
 }
@@ -119,6 +121,9 @@ fn text(samples: &[Sample], spent: &[(String, Spent)], file: &Path) -> String {
         "   self   total  function".to_owned(),
     ];
     lines.extend(chosen(samples, spent).map(shown));
+    if spent.iter().all(|(name, _)| name.starts_with("function ")) {
+        lines.push(NAMELESS.to_owned());
+    }
     lines.push(format!("every stack: {}, to be opened in https://profiler.firefox.com", file.display()));
     lines.join("\n")
 }
@@ -172,7 +177,8 @@ fn write(samples: &[Sample], file: &Path) -> Result<(), Error> {
         let stack = profile.intern_stack_frames(thread, frames);
         profile.add_sample(thread, time(sample.at), stack, CpuDelta::from(interval), 1);
     }
-    let text = serde_json::to_vec(&profile).map_err(|error| Error::internal("cannot write a profile", error))?;
+    let text =
+        serde_json::to_vec(&profile).map_err(|error| Error::internal("cannot write a profile", error))?;
     std::fs::write(file, text).map_err(|error| {
         let what = format!("cannot write the profile {:?}", file.display().to_string());
         Error::new(Exit::File, what, error, "name another file with --profile=FILE")
@@ -213,7 +219,10 @@ mod tests {
 
     #[test]
     fn a_path_is_shown_from_the_crate_on() {
-        assert_eq!(shortened("/h/.cargo/registry/src/index-1f/serde-1.0.0/src/de.rs"), "serde-1.0.0/src/de.rs");
+        assert_eq!(
+            shortened("/h/.cargo/registry/src/index-1f/serde-1.0.0/src/de.rs"),
+            "serde-1.0.0/src/de.rs"
+        );
         assert_eq!(shortened("/rustc/59807616/library/core/src/str.rs"), "library/core/src/str.rs");
         assert_eq!(shortened("src/lib.rs"), "src/lib.rs");
     }

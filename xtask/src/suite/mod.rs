@@ -6,6 +6,7 @@
 mod component;
 mod count;
 mod steps;
+mod targets;
 
 use std::time::{Duration, Instant};
 

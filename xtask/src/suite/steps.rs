@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::count::Count;
-use super::{Step, component};
+use super::{Step, component, targets};
 use crate::project::{Network, Project};
 use crate::provision::{deny, javascript};
 use crate::{guests, process, provision};
@@ -39,7 +40,7 @@ impl<'a> Checks<'a> {
                 let arguments = ["test", "--quiet", "--workspace", "--all-targets", "--no-run"];
                 process::shown(self.linted(folder).args(arguments))
             }),
-            Step::Tests => self.tests(vec![self.cargo_test(self.project.root())]),
+            Step::Tests => self.main_tests(),
             Step::GuestTests => {
                 let mut runners: Vec<_> =
                     self.project.native_guests().iter().map(|folder| self.cargo_test(folder)).collect();
@@ -60,14 +61,34 @@ impl<'a> Checks<'a> {
         }
     }
 
+    /// Runs the tests of the main workspace; those that wait most of the time run beside all others.
+    fn main_tests(&mut self) -> Result<()> {
+        let (waiting, others) = targets::of(self.project.root())?;
+        let test = |kinds: &[&str], names: &[String]| {
+            let mut cargo = self.cargo_test(self.project.root());
+            cargo.args(kinds).args(names.iter().flat_map(|name| ["--test", name]));
+            cargo
+        };
+        let mut beside = test(&[], &waiting);
+        beside.env("RUST_TEST_THREADS", "4");
+        let runners = vec![test(&["--lib", "--bins"], &others), test(&["--doc"], &[])];
+        thread::scope(|scope| {
+            let beside = scope.spawn(move || counted(&mut beside, "beside | "));
+            let others = self.tests(runners);
+            let (count, outcome) =
+                beside.join().map_err(|_| anyhow!("the thread of a test runner panicked"))?;
+            self.count += count;
+            others.and(outcome)
+        })
+    }
+
     /// Runs test runners and counts their tests; that none of them ran a test is a failure too.
     fn tests(&mut self, runners: Vec<Command>) -> Result<()> {
         let before = self.count;
         for mut runner in runners {
-            process::lines(&mut runner, |line| {
-                println!("{line}");
-                self.count += Count::of(line);
-            })?;
+            let (count, outcome) = counted(&mut runner, "");
+            self.count += count;
+            outcome?;
         }
         ensure!(self.count != before, "no test ran");
         Ok(())
@@ -130,6 +151,16 @@ impl<'a> Checks<'a> {
         }
         cargo
     }
+}
+
+/// Runs a test runner, shows its lines behind `mark`, and counts its tests.
+fn counted(runner: &mut Command, mark: &str) -> (Count, Result<()>) {
+    let mut count = Count::default();
+    let outcome = process::lines(runner, |line| {
+        println!("{mark}{line}");
+        count += Count::of(line);
+    });
+    (count, outcome)
 }
 
 /// Does the same in several workspaces, and names the one in which it fails.
