@@ -67,6 +67,25 @@ impl Letter {
         self.told.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Whether all of the record is there: of one that was too large only its place is.
+    pub(super) fn is_whole(&self) -> bool {
+        self.told("left-out").is_empty()
+    }
+
+    /// Why one that is not whole is not sent back.
+    pub(super) fn without_value(&self) -> String {
+        format!(
+            "{} {}/{} stays: it was too large for its topic ({} left out); the record is offset {} of {}/{}",
+            self.topic,
+            self.partition,
+            self.offset,
+            self.told("left-out"),
+            self.told("offset"),
+            self.told("topic"),
+            self.told("partition"),
+        )
+    }
+
     /// Topic and partition that the record came from.
     pub(super) fn origin(&self) -> Option<(&str, u32)> {
         Some((self.told("topic"), self.told("partition").parse().ok()?))
@@ -98,7 +117,11 @@ impl Letter {
         }
         line("function", self.told("function").to_owned());
         line("key", shown(self.key.as_deref()));
-        line("value", shown(self.value.as_deref()));
+        if self.is_whole() {
+            line("value", shown(self.value.as_deref()));
+        } else {
+            line("left out", format!("{}; they are where the record came from", self.told("left-out")));
+        }
         for (name, value) in &self.headers {
             line("header", format!("{}={}", printable(name, 400), shown(value.as_deref())));
         }

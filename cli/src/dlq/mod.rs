@@ -56,10 +56,14 @@ pub(crate) fn show(records: &Records, args: &DlqArgs, printer: &mut Printer) -> 
 pub(crate) fn replay(records: &Records, args: &DlqArgs, printer: &mut Printer) -> Result<(), Error> {
     let mut reader = Reader::of(&*records.log)?;
     let again = DlqArgs { all: false, ..args.clone() };
-    let mut sent = 0;
+    let (mut sent, mut kept) = (0, 0);
     for topic in topics(records, args)? {
         let mut sender: Option<Sender> = None;
         let sending = each_of(&mut reader, &topic, &again, &mut |letter| {
+            if !letter.is_whole() {
+                kept += 1;
+                return printer.note(&letter.without_value());
+            }
             let sender = match &mut sender {
                 Some(sender) => sender,
                 none => none.insert(Sender::start(records, &topic.name)?),
@@ -79,7 +83,7 @@ pub(crate) fn replay(records: &Records, args: &DlqArgs, printer: &mut Printer) -
             0 => "there are no dead letters to send back".to_owned(),
             _ => format!("sent {} back; a run of the topology takes them", counted(sent, "record")),
         },
-        || json!({"replayed": sent}),
+        || json!({"replayed": sent, "kept": kept}),
     )
 }
 

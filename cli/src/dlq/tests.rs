@@ -22,6 +22,10 @@ fn data() -> (Data, tempfile::TempDir) {
 
 /// A record of partition 1 of `in` that failed with `code`.
 fn bury(data: &Data, key: &str, code: &str) {
+    bury_with(data, key, code, &[]);
+}
+
+fn bury_with(data: &Data, key: &str, code: &str, more: &[(&[u8], Option<&[u8]>)]) {
     let mut producer = data.log.producer("test").unwrap();
     let (topic, _) = producer.open(DEAD).unwrap();
     producer.begin().unwrap();
@@ -34,7 +38,8 @@ fn bury(data: &Data, key: &str, code: &str) {
         (b"invoker-offset", Some(b"7")),
         (b"invoker-error-code", Some(code.as_bytes())),
     ];
-    let record = RecordRef { key: Some(key.as_bytes()), value: Some(b"v"), timestamp: 5, headers };
+    let headers = [headers, more].concat();
+    let record = RecordRef { key: Some(key.as_bytes()), value: Some(b"v"), timestamp: 5, headers: &headers };
     producer.write(topic, 1, record).unwrap();
     assert_eq!(producer.commit(), Commit::Committed);
 }
@@ -105,4 +110,22 @@ fn letters_are_chosen_by_code_entity_and_place() {
     assert_eq!(listed(&data, &args()), [(4, false)]);
     replay_all(&data, &args());
     assert_eq!(sent(&data).len(), 4);
+}
+
+#[test]
+fn a_letter_without_its_value_is_not_sent_back() {
+    let (data, _kept) = data();
+    bury(&data, "a", "odd");
+    bury_with(&data, "b", "odd", &[(b"invoker-left-out", Some(b"value and headers, 1048500 bytes"))]);
+    replay_all(&data, &args());
+    assert_eq!(sent(&data), ["a trace 5"]);
+    assert_eq!(listed(&data, &args()), [(2, false)], "it is still there");
+    let mut text = String::new();
+    each(&records(&data), &args(), |letter| {
+        text = format!("{}\n{}", letter.text(), letter.without_value());
+        Ok(())
+    })
+    .unwrap();
+    assert!(text.contains("left out   value and headers, 1048500 bytes; they are where"), "{text}");
+    assert!(text.ends_with("the record is offset 7 of in/1"), "{text}");
 }

@@ -100,6 +100,10 @@ impl Session<'_> {
             let runs = |partition: &u32| self.partitions.iter().any(|owned| owned.partition == *partition);
             let new: Vec<u32> = partitions.iter().copied().filter(|partition| !runs(partition)).collect();
             self.assignment.set(&partitions);
+            if !new.is_empty() && self.open_since.is_some() {
+                // A take may wait for longer than a transaction may be open.
+                self.commit()?;
+            }
             self.take(&new)?;
             drop(done);
         }

@@ -8,7 +8,7 @@ use invoker_core::document::{Delivery, OnFailure};
 use invoker_core::records::RecordBatch;
 use invoker_engine::{BatchResult, CallError, InputBatch, NoState, StateAccess};
 
-use super::emit::rest;
+use super::emit::{Writer, rest};
 use super::failure::{Failure, Kind, Next, isolate};
 use super::owned::Owned;
 use super::pulse::Doing;
@@ -164,8 +164,8 @@ impl Session<'_> {
                 return Ok(Outcome::Failed(failure, record.and_then(|record| named(record as usize))));
             }
         };
-        if let Err((record, failure)) =
-            acceptable(self.spec, batch, &result).and_then(|()| self.writer.check(batch, &result.outputs))
+        if let Err((record, failure)) = acceptable(self.spec, &self.writer, batch, &result)
+            .and_then(|()| self.writer.check(batch, &result.outputs))
         {
             owned.undo_call(true);
             return Ok(Outcome::Failed(failure, named(record)));
@@ -326,17 +326,22 @@ fn start(spec: &LaneSpec, owned: &Owned) -> Result<Box<dyn crate::program::Proce
     })
 }
 
-/// What the engine cannot know: a result must bring the partition forward, and under `onFailure: stop` nothing behind
-/// a rejected record may count.
-fn acceptable(spec: &LaneSpec, batch: &RecordBatch, result: &BatchResult) -> Result<(), (usize, Failure)> {
+/// What the engine cannot know: a result must bring the partition forward, and nothing may count behind a rejected record
+/// that stops the partition.
+fn acceptable(
+    spec: &LaneSpec,
+    writer: &Writer,
+    batch: &RecordBatch,
+    result: &BatchResult,
+) -> Result<(), (usize, Failure)> {
     if result.consumed == 0 && result.stopped.is_none() && !batch.is_empty() {
         let why = "the function accounted for no record and gave no reason";
         return Err((0, Failure::new(Kind::BadResult, "no-progress", why)));
     }
-    match result.rejects.iter().min_by_key(|reject| reject.record) {
-        Some(first) if spec.entity.on_failure == OnFailure::Stop => {
-            Err((first.record as usize, Failure::reported(&first.failure)))
-        }
-        _ => Ok(()),
-    }
+    let may_stop = |record: u32| {
+        spec.entity.on_failure == OnFailure::Stop || writer.may_not_bury(batch, record as usize)
+    };
+    let first =
+        result.rejects.iter().filter(|reject| may_stop(reject.record)).min_by_key(|reject| reject.record);
+    first.map_or(Ok(()), |first| Err((first.record as usize, Failure::reported(&first.failure))))
 }

@@ -16,6 +16,7 @@ use invoker_core::document::Delivery;
 
 use super::pulse::Doing;
 use super::take::input_partition;
+use super::upkeep::RENEW_AFTER;
 use super::{Session, Trouble};
 use crate::log::{Commit, Committed};
 use crate::report::add;
@@ -32,6 +33,7 @@ impl Session<'_> {
         match self.delivery() {
             Delivery::ExactlyOnce => self.commit_exactly_once(&touched),
             Delivery::AtLeastOnce => self.commit_at_least_once(&touched),
+            // Positions are ahead of the records already.
             Delivery::AtMostOnce => {
                 self.partitions.iter_mut().for_each(|owned| owned.touched = false);
                 self.publish().map(|()| true)
@@ -101,16 +103,21 @@ impl Session<'_> {
         {
             *next = self.source.position(slot);
         }
+        self.save(&[partition])
+    }
+
+    /// At-most-once: commits the positions of these partitions, and nothing else.
+    pub(super) fn save(&mut self, partitions: &[usize]) -> Result<bool, Trouble> {
         self.writer.begin()?;
-        let ids = self.add_offsets(&[partition])?;
-        let owned = self.partitions.get(partition);
-        let checks: Vec<_> = owned.iter().map(|owned| (&owned.scope, owned.token)).collect();
+        let ids = self.add_offsets(partitions)?;
+        let owned = partitions.iter().filter_map(|&at| self.partitions.get(at));
+        let checks: Vec<_> = owned.map(|owned| (&owned.scope, owned.token)).collect();
         let answers = self.spec.state.check(&checks).map_err(Trouble::state("check the ownership"))?;
         if answers.iter().any(|answer| *answer != Answer::Ok) {
-            return self.undo_refused(&[partition], &answers);
+            return self.undo_refused(partitions, &answers);
         }
         self.end_transaction()?;
-        ids.into_iter().for_each(|id| self.settle(partition, id));
+        partitions.iter().zip(ids).for_each(|(&at, id)| self.settle(at, id));
         Ok(true)
     }
 
@@ -204,12 +211,12 @@ impl Session<'_> {
 
     /// A partition's commit `id` is known committed.
     fn settle(&mut self, at: usize, id: CommitId) {
+        self.has_committed = true;
         let Some(owned) = self.partitions.get_mut(at) else { return };
         owned.committed = Some(id);
         owned.committed_next.clone_from(&owned.next);
-        owned.committed_at = Instant::now();
+        owned.renew_at = Instant::now() + RENEW_AFTER;
         owned.touched = false;
-        owned.unsaved = false;
         if let Some(view) = &mut owned.view {
             view.cache_mut().committed(id);
         }

@@ -15,6 +15,25 @@ use crate::log::{self, Producer, TopicHandle};
 /// Headers of one record, borrowed.
 type Headers<'a> = Vec<(&'a [u8], Option<&'a [u8]>)>;
 
+/// What is known of a failure: headers of its dead letter.
+pub(super) type Provenance = Vec<(&'static str, String)>;
+/// The lines that the function logged last.
+pub(super) const LOG: &str = "invoker-log";
+/// What of the record a dead letter does not hold.
+const LEFT_OUT: &str = "invoker-left-out";
+
+/// Longest text that a letter without its record's value has of the failure, bytes, and what all of them are less than.
+const LONGEST: usize = 1024;
+const LETTER: usize = 8192;
+
+/// A dead letter that the topic does not take.
+#[derive(Debug)]
+pub(super) struct TooLarge {
+    pub(super) topic: String,
+    pub(super) bytes: usize,
+    pub(super) limit: usize,
+}
+
 /// The producer of a lane, with its topics opened.
 pub(super) struct Writer {
     pub(super) producer: Box<dyn Producer>,
@@ -85,8 +104,7 @@ impl Writer {
             let record = self.record(batch, outputs, at, source as usize);
             let mut list = Vec::new();
             collect(self.headers_of(batch, outputs, at, source as usize), &mut list);
-            let headers: usize = list.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
-            let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
+            let bytes = size(record, &list);
             if bytes > output.limit {
                 let why = format!(
                     "an output of {bytes} bytes for topic {:?} is over its limit of {}",
@@ -131,26 +149,50 @@ impl Writer {
         Ok(written)
     }
 
-    /// Writes a record that failed, as it came, with what is known of the failure behind its headers.
-    /// False where the entity has no dead-letter topic.
+    /// Whether the dead letter of a record may be more than its topic takes, whatever is left out.
+    pub(super) fn may_not_bury(&self, batch: &RecordBatch, at: usize) -> bool {
+        let key = batch.keys.get(at).map_or(0, <[u8]>::len);
+        self.dead_letters.as_ref().is_some_and(|output| key + LETTER > output.limit)
+    }
+
+    /// Writes a record that failed, as it came, with what is known of the failure behind its headers. Where that is
+    /// more than the topic takes, the function's log is left out, then the record's value and headers, whose place is known, and long texts are cut.
+    /// `Err` = it does not fit even so; how large it is, and the limit.
     pub(super) fn dead_letter(
         &mut self,
         batch: &RecordBatch,
         at: usize,
         partition: u32,
-        provenance: &[(&str, String)],
-    ) -> Result<bool, log::Error> {
-        let Some(output) = &self.dead_letters else { return Ok(false) };
-        let ours = provenance.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
-        let headers: Headers<'_> = batch.headers.of(at).chain(ours).collect();
-        let record = RecordRef {
+        mut provenance: Provenance,
+    ) -> Result<Result<(), TooLarge>, log::Error> {
+        let Some(output) = &self.dead_letters else { return Ok(Ok(())) };
+        let mut headers: Headers<'_> = batch.headers.of(at).collect();
+        let mut record = RecordRef {
             key: batch.keys.get(at),
             value: batch.values.get(at),
             timestamp: batch.timestamps.get(at).copied().unwrap_or(-1),
-            headers: &headers,
+            headers: &[],
         };
-        self.producer.write(output.handle, partition % output.partitions.max(1), record)?;
-        Ok(true)
+        let whole = size(record, &headers);
+        let told =
+            |provenance: &Provenance| -> usize { provenance.iter().map(|(n, v)| n.len() + v.len()).sum() };
+        if whole + told(&provenance) > output.limit {
+            provenance.retain(|(name, _)| *name != LOG);
+        }
+        if whole + told(&provenance) > output.limit {
+            (headers, record.value) = (Headers::new(), None);
+            provenance.push((LEFT_OUT, format!("value and headers, {whole} bytes")));
+            for (_, text) in &mut provenance {
+                text.truncate(text.floor_char_boundary(LONGEST));
+            }
+        }
+        let bytes = size(record, &headers) + told(&provenance);
+        if bytes > output.limit {
+            return Ok(Err(TooLarge { topic: output.topic.clone(), bytes, limit: output.limit }));
+        }
+        headers.extend(provenance.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))));
+        let record = RecordRef { headers: &headers, ..record };
+        self.producer.write(output.handle, partition % output.partitions.max(1), record).map(Ok)
     }
 
     fn output(&self, outputs: &OutputBatch, at: usize) -> Option<&Output> {
@@ -194,6 +236,12 @@ impl Writer {
             (None, _) => Some((&batch.headers, source)),
         }
     }
+}
+
+/// Bytes of a record with these headers.
+fn size(record: RecordRef<'_>, headers: &Headers<'_>) -> usize {
+    let headers: usize = headers.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+    record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers
 }
 
 fn collect<'a>(from: Option<(&'a HeaderColumns, usize)>, into: &mut Headers<'a>) {

@@ -4,9 +4,10 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use invoker_core::document::{OnFailure, Retry};
+use invoker_core::document::{Delivery, OnFailure, Retry};
 use invoker_engine::{CallError, FailureKind};
 
+use super::emit::{LOG, TooLarge};
 use super::owned::Retrying;
 use super::{Session, Trouble};
 use crate::report::{PartitionState, add};
@@ -159,8 +160,12 @@ impl Session<'_> {
         match entity.on_failure {
             OnFailure::Stop => {
                 let key = self.batch.keys.get(at).map(String::from_utf8_lossy);
+                let place = match entity.delivery {
+                    Delivery::AtMostOnce => "here, and the records polled with it count as done",
+                    _ => "in front of it",
+                };
                 let error = format!(
-                    "{topic}[{number}] offset {offset}, key {key:?}: {} ({}): {}; the partition stops in front of it \
+                    "{topic}[{number}] offset {offset}, key {key:?}: {} ({}): {}; the partition stops {place} \
                      (onFailure: stop)",
                     failure.kind.name(),
                     failure.code,
@@ -174,7 +179,7 @@ impl Session<'_> {
             OnFailure::Skip => add(&self.spec.report.skipped, 1),
             OnFailure::DeadLetter => {
                 let time = self.batch.timestamps.get(at).copied().unwrap_or(-1);
-                let provenance = [
+                let provenance = vec![
                     ("invoker-format", "1".to_owned()),
                     ("invoker-entity", entity.id.clone()),
                     ("invoker-topic", topic.to_owned()),
@@ -185,12 +190,24 @@ impl Session<'_> {
                     ("invoker-error-code", failure.code.clone()),
                     ("invoker-error-message", failure.message.clone()),
                     ("invoker-function", self.spec.program.digest().to_owned()),
-                    ("invoker-log", log_tail),
+                    (LOG, log_tail),
                 ];
                 self.writer.begin()?;
-                self.writer
-                    .dead_letter(&self.batch, at, number, &provenance)
-                    .map_err(Trouble::log("write a dead letter"))?;
+                let written = self.writer.dead_letter(&self.batch, at, number, provenance);
+                if let Err(TooLarge { topic: letters, bytes, limit }) =
+                    written.map_err(Trouble::log("write a dead letter"))?
+                {
+                    let error = format!(
+                        "{topic}[{number}] offset {offset} failed ({}: {}), and its dead letter of {bytes} bytes, without \
+                         value and headers, is over the limit of {limit} of topic {letters:?}; the partition stops in front of \
+                         it: allow larger records there, or choose another onFailure",
+                        failure.code, failure.message,
+                    );
+                    add(&self.spec.report.rejected, 1);
+                    self.go_back(partition)?;
+                    self.stop_partition(number, &error);
+                    return Ok(false);
+                }
                 add(&self.spec.report.dead_letters, 1);
             }
         }

@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use invoker_core::document::InputDocument;
 use invoker_core::topology::Assignment;
 
+use super::owned::Idle;
+use super::times::stall_after;
 use super::{LaneSpec, Session, Trouble, take};
 use crate::log;
 
-/// How often an idle lane makes sure that it has nothing to do; found so twice in a row, it starts again.
+/// How often a lane looks for partitions that stand still, at most: six times until it would be given up itself.
 const STALL_CHECK_EVERY: Duration = Duration::from_secs(10);
+/// So many polls without a record say that all that was fetched has been read.
+const DRAINED: u32 = 3;
 /// How often a lane looks whether its inputs are what they were.
 const INPUT_CHECK_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,20 +44,29 @@ fn least(inputs: &[Input]) -> u32 {
 }
 
 impl Session<'_> {
-    /// A source that gives nothing although there is something has stopped working, whatever it says: start again.
+    /// A source that gives nothing of a partition although there is something has stopped working, whatever it says:
+    /// start again. A partition has been left behind by others that are read, not by the source, while no poll was empty.
     pub(super) fn check_for_stall(&mut self) -> Result<(), Trouble> {
-        if self.stall_checked_at.elapsed() < STALL_CHECK_EVERY {
+        let every = stall_after(&self.spec.entity, self.spec.program.description()) / 6;
+        if self.stall_checked_at.elapsed() < every.min(STALL_CHECK_EVERY) {
             return Ok(());
         }
         self.stall_checked_at = Instant::now();
+        let drained = std::mem::take(&mut self.empty_polls) >= DRAINED;
         for owned in self.partitions.iter_mut().filter(|owned| owned.runs() && owned.retry.is_none()) {
-            let stood = std::mem::replace(&mut owned.idle_at, owned.next.clone());
-            for (input, (&slot, next)) in owned.slots.iter().zip(&owned.next).enumerate() {
+            owned.idle.resize(owned.next.len(), Idle::default());
+            let inputs = owned.slots.iter().zip(&owned.next).zip(&mut owned.idle);
+            for (input, ((&slot, &position), idle)) in inputs.enumerate() {
+                let before = std::mem::replace(idle, Idle { position, stands: false });
+                if before.position != position {
+                    continue;
+                }
                 let of = take::input_partition(&self.spec.entity.inputs, input, owned.partition);
                 let (_, end) =
                     self.source.bounds(&of).map_err(Trouble::log("look for the end of an input"))?;
-                if stood.get(input) == Some(next) && self.source.position(slot) < end {
-                    let why = format!("{}[{}] stands at {next} of {end}", of.topic, of.partition);
+                idle.stands = self.source.position(slot) < end;
+                if idle.stands && before.stands && drained {
+                    let why = format!("{}[{}] stands at {position} of {end}", of.topic, of.partition);
                     return Err(Trouble::recover("read input, which gives nothing", why));
                 }
             }

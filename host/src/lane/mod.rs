@@ -16,7 +16,6 @@ mod assignment;
 mod call;
 mod commit;
 mod emit;
-mod expiry;
 mod failure;
 mod inputs;
 mod owned;
@@ -28,10 +27,10 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod times;
+mod upkeep;
 mod view;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -59,8 +58,6 @@ pub(crate) use times::stall_after;
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// Uncommitted output at which a lane commits before its interval has passed.
 const COMMIT_BYTES: usize = 16 << 20;
-/// An idle partition commits again this often: a log forgets positions that are never renewed (Kafka after 7 days).
-const RENEW_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Output that nobody has consumed yet at which a lane waits, where the log tells.
 const BACKLOG_BYTES: u64 = 64 << 20;
 
@@ -131,14 +128,19 @@ pub(crate) fn run(spec: &LaneSpec, commands: &Receiver<Command>) {
     let mut assignment = Assignment::new(&spec.partitions);
     let mut wait = FIRST_WAIT;
     while !spec.stop.requested() {
-        let commits = spec.report.commits.load(Ordering::Relaxed);
         assignment::note(commands, &mut assignment);
-        match Session::start(spec, &mut assignment).and_then(|session| session.run(commands)) {
+        let mut has_committed = false;
+        let outcome = Session::start(spec, &mut assignment).and_then(|mut session| {
+            let outcome = session.run(commands);
+            has_committed = session.has_committed;
+            outcome
+        });
+        match outcome {
             Ok(()) => return,
             Err(trouble @ Trouble::Recover { .. }) => {
                 tracing::warn!(entity = spec.entity.id, lane = spec.transactional_id, %trouble, "lane recovers");
                 add(&spec.report.recoveries, 1);
-                if spec.report.commits.load(Ordering::Relaxed) > commits {
+                if has_committed {
                     wait = FIRST_WAIT;
                 }
                 spec.beat(Doing::Recovering);
@@ -174,15 +176,20 @@ struct Session<'a> {
     /// When the first record that is not committed was polled.
     open_since: Option<Instant>,
     limit: PollLimit,
-    swept_at: Instant,
+    /// It has brought a partition forward.
+    has_committed: bool,
+    /// When expired state is removed next.
+    sweep_at: Instant,
     stall_checked_at: Instant,
+    /// Polls that gave nothing since then.
+    empty_polls: u32,
     /// What each input was when it was last looked at.
     inputs: Vec<Input>,
     inputs_checked_at: Instant,
 }
 
 impl Session<'_> {
-    fn run(mut self, commands: &Receiver<Command>) -> Result<(), Trouble> {
+    fn run(&mut self, commands: &Receiver<Command>) -> Result<(), Trouble> {
         let interval = Duration::from_millis(self.spec.entity.commit_interval_ms);
         while !self.spec.stop.requested() {
             self.obey(commands)?;
@@ -205,7 +212,7 @@ impl Session<'_> {
             let due = self.open_since.is_some_and(|since| since.elapsed() >= interval);
             if polled.is_none() || due || self.is_full() {
                 self.commit()?;
-                self.check_inputs()?;
+                self.look_after()?;
                 self.wait_for_readers();
             }
         }
@@ -215,28 +222,22 @@ impl Session<'_> {
     /// Fills `self.batch` with records of one partition.
     fn poll(&mut self, wait: Duration) -> Result<Option<(usize, usize)>, Trouble> {
         match self.source.poll(self.limit, wait, &mut self.batch) {
-            Ok(slot) => Ok(slot.and_then(|slot| self.slots.get(slot).copied())),
+            Ok(Some(slot)) => Ok(self.slots.get(slot).copied()),
+            Ok(None) => {
+                self.empty_polls = self.empty_polls.saturating_add(1);
+                Ok(None)
+            }
             Err(gone @ log::Error::OffsetOutOfRange { .. }) => self.out_of_range(&gone).map(|()| None),
             Err(error) => Err(Trouble::log("poll input")(error)),
         }
     }
 
-    /// Nothing to read and nothing open: settle what was committed, renew positions that are getting old.
+    /// Nothing to read and nothing open: settle what was committed.
     fn rest(&mut self) -> Result<(), Trouble> {
         self.spec.beat(Doing::Resting);
         self.promote()?;
-        self.sweep()?;
-        self.check_for_stall()?;
-        self.check_inputs()?;
-        let mut renew = false;
-        for owned in &mut self.partitions {
-            owned.relieve();
-            if owned.runs() && (owned.unsaved || owned.committed_at.elapsed() > RENEW_AFTER) {
-                owned.touched = true;
-                renew = true;
-            }
-        }
-        if renew { self.commit().map(drop) } else { Ok(()) }
+        self.partitions.iter_mut().for_each(Owned::relieve);
+        self.look_after()
     }
 
     fn is_full(&self) -> bool {

@@ -26,15 +26,14 @@ pub(super) struct Owned {
     pub(super) committed_next: Vec<u64>,
     /// The last commit known committed: what the state must stand at.
     pub(super) committed: Option<CommitId>,
-    pub(super) committed_at: Instant,
+    /// When it commits even if nothing has come.
+    pub(super) renew_at: Instant,
     /// The last sequence used; none is used twice.
     pub(super) sequence: u64,
     /// There is something to commit.
     pub(super) touched: bool,
-    /// The starting position was chosen, not read: it must be committed even if no record comes.
-    pub(super) unsaved: bool,
-    /// Position per input when the lane last looked whether it is rightly idle.
-    pub(super) idle_at: Vec<u64>,
+    /// Per input, what was found when the lane last looked whether it stands still.
+    pub(super) idle: Vec<Idle>,
     /// The last commit is staged and not yet promoted.
     pub(super) unpromoted: bool,
     /// State of the keys, while it is not lent to a call.
@@ -54,6 +53,14 @@ pub(super) struct Retrying {
     pub(super) attempt: u32,
     /// When it is tried next; `None` = it may be polled.
     pub(super) until: Option<Instant>,
+}
+
+/// An input, when the lane last looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Idle {
+    pub(super) position: u64,
+    /// It had not moved since the time before, although there was more to read.
+    pub(super) stands: bool,
 }
 
 impl Owned {

@@ -43,13 +43,21 @@ fn start_position(
     }
 }
 
+/// How the inputs differ from those that the positions were committed for.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Inputs whose topic was deleted and made again.
+    pub(super) remade: Vec<usize>,
+    /// What the inputs were, if the positions that the state knows are not those of the inputs now.
+    pub(super) replaced: Option<Vec<String>>,
+}
+
 /// What the store knows of a partition beside its state.
 pub(super) enum Known {
     /// The function must not read the state that is there.
     Unfit(String),
     Fit {
-        /// Inputs whose topic was deleted and made again since their positions were committed.
-        remade: Vec<usize>,
+        changed: Changed,
         /// What to note once the partition runs.
         note: Option<Meta>,
     },
@@ -58,9 +66,6 @@ pub(super) enum Known {
 /// Whether this function may read the state that is there, from these inputs.
 pub(super) fn known(spec: &LaneSpec, scope: &Scope, inputs: &[Input]) -> Result<Known, Trouble> {
     let states = &spec.program.description().states;
-    if states.is_empty() && inputs.iter().all(|input| input.id.is_none()) {
-        return Ok(Known::Fit { remade: Vec::new(), note: None });
-    }
     let meta =
         |scope: &Scope| spec.state.meta(scope).map_err(Trouble::state("read what is known of the state"));
     let old = meta(scope)?;
@@ -75,6 +80,10 @@ pub(super) fn known(spec: &LaneSpec, scope: &Scope, inputs: &[Input]) -> Result<
     }
     let mut meta = Meta { partition_count, ..old.clone().unwrap_or_else(fresh) };
     meta.versions.extend(states.iter().map(|state| (state.name.clone(), state.version)));
+    meta.inputs = spec.entity.inputs.iter().map(|input| input.topic.clone()).collect();
+    // New ones come behind the others; one that an earlier version wrote does not tell.
+    let before = old.as_ref().map(|old| old.inputs.clone());
+    let replaced = before.filter(|before| !meta.inputs.starts_with(before));
     let mut remade = Vec::new();
     for (at, (document, input)) in spec.entity.inputs.iter().zip(inputs).enumerate() {
         let Some(id) = &input.id else { continue };
@@ -83,7 +92,10 @@ pub(super) fn known(spec: &LaneSpec, scope: &Scope, inputs: &[Input]) -> Result<
             remade.push(at);
         }
     }
-    Ok(Known::Fit { remade, note: Some(meta).filter(|meta| old.as_ref() != Some(meta)) })
+    Ok(Known::Fit {
+        changed: Changed { remade, replaced },
+        note: Some(meta).filter(|meta| old.as_ref() != Some(meta)),
+    })
 }
 
 fn fresh() -> Meta {

@@ -1,6 +1,8 @@
 //! What a lane does when the log does not hold the position that an input has come to: it was away for longer than the
 //! records are kept, or the topic was cut behind it.
 
+use std::time::Instant;
+
 use invoker_core::document::{Delivery, OnOffsetOutOfRange};
 
 use super::{Session, Trouble};
@@ -50,7 +52,7 @@ impl Session<'_> {
             return Ok(());
         };
         *next = to;
-        (owned.touched, owned.unsaved) = (true, true);
+        (owned.touched, owned.renew_at) = (true, Instant::now());
         if owned.retry.is_some_and(|retry| retry.input == input) {
             owned.retry = None;
             self.spec.set_state(owned.partition, PartitionState::Running);

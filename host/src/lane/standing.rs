@@ -2,9 +2,10 @@
 //! `take.rs`'s.
 
 use invoker_core::commit::CommitId;
-use invoker_core::document::{Delivery, OnStateLoss};
+use invoker_core::document::{Delivery, InputDocument, OnStateLoss};
 
 use super::LaneSpec;
+use super::positions::Changed;
 use crate::log::Committed;
 use crate::state::Applied;
 
@@ -53,23 +54,24 @@ fn order(id: CommitId) -> (u64, u64) {
     (id.token.epoch, id.sequence)
 }
 
-/// Whether both name the same positions. An input that was added since has no say.
+/// Whether both name the same positions. An input that was added since has none in the state.
 fn same(committed: &[Option<Committed>], applied: &Applied) -> bool {
-    committed
-        .iter()
-        .zip(&applied.next)
-        .all(|(committed, next)| committed.as_ref().is_none_or(|committed| committed.offset == *next))
+    let same = |(committed, next): (&Option<Committed>, &u64)| {
+        committed.as_ref().is_some_and(|committed| committed.offset == *next)
+    };
+    committed.iter().zip(&applied.next).all(same)
 }
 
 /// The position to go on from, per input; `None` = where reading is to start. An error is why the partition must not
-/// run. Inputs in `remade` were deleted and made again, so their positions mean nothing any more.
+/// run. Positions of a topic that was made again mean nothing any more, and those in the state nothing where the inputs
+/// are others.
 pub(super) fn resume(
     spec: &LaneSpec,
     committed: &[Option<Committed>],
     applied: Option<&Applied>,
-    remade: &[usize],
+    changed: &Changed,
 ) -> Result<Vec<Option<u64>>, String> {
-    let policy = spec.entity.on_state_loss;
+    let (policy, remade) = (spec.entity.on_state_loss, &changed.remade);
     let entity = &spec.entity.id;
     let topics: Vec<_> =
         remade.iter().filter_map(|&input| Some(spec.entity.inputs.get(input)?.topic.as_str())).collect();
@@ -90,6 +92,19 @@ pub(super) fn resume(
             _ => Err(remade_text(&topics)),
         };
     }
+    if let Some(before) = &changed.replaced {
+        let states = &spec.program.description().states;
+        if !states.is_empty() && spec.entity.delivery != Delivery::AtMostOnce && policy != OnStateLoss::Accept
+        {
+            return Err(replaced_text(before, &spec.entity.inputs));
+        }
+        tracing::warn!(
+            entity,
+            ?before,
+            "the inputs are others: going on where each was committed, or else starts"
+        );
+        return Ok(committed_offsets());
+    }
     match (standing(spec.entity.delivery, committed, applied), policy) {
         (Standing::Lost, OnStateLoss::Fail) => Err(lost_text(committed, applied)),
         (Standing::Lost, OnStateLoss::Rewind) => {
@@ -97,14 +112,32 @@ pub(super) fn resume(
             let next = applied.map(|applied| applied.next.as_slice()).unwrap_or_default();
             Ok((0..committed.len()).map(|input| next.get(input).copied()).collect())
         }
+        _ if spec.entity.delivery == Delivery::AtLeastOnce => Ok(committed_or_applied(committed, applied)),
         _ => Ok(committed_offsets()),
     }
+}
+
+/// At-least-once writes state in front of positions: where there is no position, what the state has counted is done.
+fn committed_or_applied(committed: &[Option<Committed>], applied: Option<&Applied>) -> Vec<Option<u64>> {
+    let next = |input: usize| applied.and_then(|applied| applied.next.get(input).copied());
+    let one = |(input, committed): (usize, &Option<Committed>)| {
+        committed.as_ref().map(|committed| committed.offset).or_else(|| next(input))
+    };
+    committed.iter().enumerate().map(one).collect()
 }
 
 fn remade_text(topics: &[&str]) -> String {
     format!(
         "{topics:?} was deleted and made again, so the committed offsets belong to records that are gone; set \
          onStateLoss to accept to read it from its start with the state as it is"
+    )
+}
+
+fn replaced_text(before: &[String], now: &[InputDocument]) -> String {
+    let now: Vec<_> = now.iter().map(|input| &input.topic).collect();
+    format!(
+        "the state was written from {before:?}, and the inputs are {now:?} now, so its positions are not theirs; add an input \
+         behind the others, give the entity a new id, or set onStateLoss to accept to go on with the state as it is"
     )
 }
 
@@ -119,8 +152,10 @@ fn lost_text(committed: &[Option<Committed>], applied: Option<&Applied>) -> Stri
         applied.map_or("nothing".to_owned(), |applied| format!("{:?} ({})", applied.next, applied.id));
     format!(
         "state and committed offsets disagree: the log stands at {}, the state at {state}; \
-         set onStateLoss to rewind or accept to go on",
-        log.join(", ")
+         set onStateLoss to rewind or accept to go on{}",
+        log.join(", "),
+        // At-most-once leaves nothing in the store but positions in the log.
+        if applied.is_none() { ", the latter too if delivery was at-most-once until now" } else { "" }
     )
 }
 
@@ -171,10 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn an_input_added_later_does_not_count() {
+    fn an_input_added_later_does_not_count_and_one_whose_position_is_gone_does() {
         let known = [at(5, id(2, 7)), None];
-        let applied = applied(id(2, 7), &[5]);
-        assert_eq!(standing(Delivery::ExactlyOnce, &known, Some(&applied)), Standing::Agreed);
+        let is = |next| standing(Delivery::ExactlyOnce, &known, Some(&applied(id(2, 7), next)));
+        assert_eq!((is(&[5]), is(&[5, 9])), (Standing::Agreed, Standing::Lost));
+    }
+
+    #[test]
+    fn at_least_once_goes_on_behind_what_the_state_has_counted() {
+        let applied = applied(id(2, 7), &[5, 9]);
+        assert_eq!(committed_or_applied(&[at(4, id(2, 6)), None], Some(&applied)), [Some(4), Some(9)]);
+        assert_eq!(committed_or_applied(&[None, None, None], Some(&applied)), [Some(5), Some(9), None]);
+        assert_eq!(committed_or_applied(&[None], None), [None]);
     }
 
     #[test]

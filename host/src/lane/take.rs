@@ -6,7 +6,7 @@
 //! fence, is waited for once.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use invoker_core::commit::Token;
 use invoker_core::document::InputDocument;
@@ -19,12 +19,16 @@ use super::positions::{Known, known, note, positions};
 use super::pulse::Doing;
 use super::standing::{committed_id, resume};
 use super::times::transaction_timeout;
+use super::upkeep::FIRST_RENEWAL;
 use super::view::StateView;
 use super::{LaneSpec, Session, Trouble};
 use crate::log::{self, Committed, PollLimit, Source, TopicPartition};
 use crate::report::PartitionState;
 use crate::state::cache::Budget;
 use crate::state::{Answer, Applied, Scope, Take};
+
+/// Earlier owners that are fenced between two signs of life.
+const FENCED_AT_ONCE: usize = 16;
 
 impl<'a> Session<'a> {
     /// A new producer, and every partition of the assignment taken again with it.
@@ -56,8 +60,10 @@ impl<'a> Session<'a> {
             scratch: Default::default(),
             budget: Budget::new(limits.state_cache_bytes),
             open_since: None,
-            swept_at: Instant::now(),
+            sweep_at: Instant::now(),
             stall_checked_at: Instant::now(),
+            empty_polls: 0,
+            has_committed: false,
             limit: PollLimit { records: most as usize, bytes: limits.batch_bytes },
         };
         session.take(&partitions)?;
@@ -77,8 +83,10 @@ impl<'a> Session<'a> {
         }
         old_ids.remove(&self.spec.transactional_id);
         let old_ids: Vec<_> = old_ids.into_iter().collect();
-        self.spec.beat(Doing::Fencing);
-        self.spec.log.fence(&old_ids).map_err(Trouble::log("fence earlier owners"))?;
+        for some in old_ids.chunks(FENCED_AT_ONCE) {
+            self.spec.beat(Doing::Fencing);
+            self.spec.log.fence(some).map_err(Trouble::log("fence earlier owners"))?;
+        }
         for (scope, token) in taken {
             self.settle_in(scope, token)?;
         }
@@ -112,14 +120,14 @@ impl<'a> Session<'a> {
         let committed = stable_positions(spec, self.source.as_ref(), partition)?;
         let (token, applied) = finish(spec, &scope, token, &committed)?;
         self.assignment.owned(partition, token);
-        let (remade, unnoted) = match known(spec, &scope, &self.inputs)? {
-            Known::Fit { remade, note } => (remade, note),
+        let (changed, unnoted) = match known(spec, &scope, &self.inputs)? {
+            Known::Fit { changed, note } => (changed, note),
             Known::Unfit(error) => {
                 refuse(spec, partition, error);
                 return Ok(());
             }
         };
-        let resumed = match resume(spec, &committed, applied.as_ref(), &remade) {
+        let resumed = match resume(spec, &committed, applied.as_ref(), &changed) {
             Ok(resumed) => resumed,
             Err(error) => {
                 refuse(spec, partition, error);
@@ -131,8 +139,10 @@ impl<'a> Session<'a> {
         }
         let positions =
             positions(spec, self.source.as_ref(), partition, |input| resumed.get(input).copied().flatten())?;
-        let unsaved = committed.iter().any(Option::is_none);
-        self.read(scope, token, positions, applied, unsaved)
+        // A position that was chosen must be kept even if no record comes.
+        let is_saved = committed.iter().all(Option::is_some);
+        let until_renewal = if is_saved { FIRST_RENEWAL.mul_f64(rand::random()) } else { Duration::ZERO };
+        self.read(scope, token, positions, applied, Instant::now() + until_renewal)
     }
 
     /// Starts to read a partition at these positions, one per input.
@@ -142,7 +152,7 @@ impl<'a> Session<'a> {
         token: Token,
         positions: Vec<u64>,
         applied: Option<Applied>,
-        unsaved: bool,
+        renew_at: Instant,
     ) -> Result<(), Trouble> {
         let (spec, partition) = (self.spec, scope.partition);
         let mut slots = Vec::with_capacity(positions.len());
@@ -168,12 +178,11 @@ impl<'a> Session<'a> {
             committed_next: positions.clone(),
             next: positions,
             committed: applied.map(|applied| applied.id),
-            committed_at: Instant::now(),
+            renew_at,
             sequence: 0,
             touched: false,
             unpromoted: false,
-            unsaved,
-            idle_at: Vec::new(),
+            idle: Vec::new(),
             processor: None,
             retry: None,
             stopped: false,
@@ -183,7 +192,7 @@ impl<'a> Session<'a> {
     }
 
     /// A planned end: commit, promote, clear the own transactional id so that the next taker fences nobody.
-    pub(super) fn finish(mut self) -> Result<(), Trouble> {
+    pub(super) fn finish(&mut self) -> Result<(), Trouble> {
         let all: Vec<_> = self.partitions.iter().map(|owned| owned.partition).collect();
         self.let_go(&all)
     }

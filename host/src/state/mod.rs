@@ -212,6 +212,9 @@ pub struct Meta {
     /// Per input topic, where the log tells: which topic of that name the positions belong to.
     #[serde(default)]
     pub topics: std::collections::BTreeMap<String, String>,
+    /// Input topics in the order of the positions beside the state; empty where an earlier version wrote it.
+    #[serde(default)]
+    pub inputs: Vec<String>,
 }
 
 /// How far a sweep came.

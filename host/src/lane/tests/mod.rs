@@ -3,8 +3,11 @@
 mod changes;
 mod group;
 mod growth;
+mod letters;
 mod native;
+mod positions;
 mod range;
 mod rules;
 mod sim;
 mod stall;
+mod upkeep;

@@ -206,9 +206,13 @@ impl Bench {
 
     /// The same, where topics have other partitions than the entity knows of.
     pub(super) fn with_topics_of(delivery: Delivery, partitions: u32) -> Self {
+        Self::over(delivery, partitions, EmbeddedOptions::default())
+    }
+
+    pub(super) fn over(delivery: Delivery, partitions: u32, options: EmbeddedOptions) -> Self {
         let db = Database::memory();
         // Nothing waits for an open transaction to end: whoever asks is told so and asks again.
-        let options = EmbeddedOptions { stable_wait: Duration::ZERO, ..EmbeddedOptions::default() };
+        let options = EmbeddedOptions { stable_wait: Duration::ZERO, ..options };
         let log = EmbeddedLog::open(db.clone(), options).unwrap();
         for topic in ["in", "in2", "out", "dead"] {
             let spec = TopicSpec { name: topic.to_owned(), partitions, ..TopicSpec::default() };

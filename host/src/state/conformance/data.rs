@@ -169,8 +169,8 @@ pub fn meta_comes_back(open: Open<'_>) {
     assert_eq!(store.meta(&scope).unwrap(), None);
     let versions = [("v".to_owned(), 3), ("ü:".to_owned(), 1)].into_iter().collect();
     let topics = [("t".to_owned(), "lZ0dHxUeSnmRkw4tJ5kAmg".to_owned())].into_iter().collect();
-    let mut meta =
-        Meta { format: 1, partition_count: 6, partitioner: "murmur2".to_owned(), versions, topics };
+    let (partitioner, inputs) = ("murmur2".to_owned(), vec!["t".to_owned(), "u".to_owned()]);
+    let mut meta = Meta { format: 1, partition_count: 6, partitioner, versions, topics, inputs };
     assert_eq!(store.set_meta(&scope, owner.token, &meta).unwrap(), Answer::Ok);
     assert_eq!(store.meta(&scope).unwrap().as_ref(), Some(&meta));
     Owner::take(&*store, &scope, "b");

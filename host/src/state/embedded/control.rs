@@ -10,7 +10,7 @@ use super::layout::{Number, Shape};
 use crate::state::{Answer, Applied, Apply, Meta, Next, Stage, StateKind};
 
 /// Format of everything under a scope.
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
 
 /// One stage that waits for its commit to be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

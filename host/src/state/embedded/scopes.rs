@@ -69,9 +69,11 @@ impl Scopes {
 }
 
 fn decode(scope: &Scope, record: &[u8]) -> Result<Control, Error> {
+    let unread = |error| damaged(scope, format!("its record cannot be read: {error}"));
     match record.split_first() {
-        Some((&FORMAT, record)) => postcard::from_bytes(record)
-            .map_err(|error| damaged(scope, format!("its record cannot be read: {error}"))),
+        Some((&FORMAT, record)) => postcard::from_bytes(record).map_err(unread),
+        // It ends in front of the inputs of `Meta`, of which there are none.
+        Some((1, record)) => postcard::from_bytes(&[record, &[0]].concat()).map_err(unread),
         Some((&found, _)) if found > FORMAT => {
             Err(Error::NewerFormat { scope: scope.to_string(), found: found.into(), known: FORMAT.into() })
         }

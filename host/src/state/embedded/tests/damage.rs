@@ -31,7 +31,23 @@ fn a_record_of_a_newer_format_is_refused() {
         batch.put(space, &key, &record);
     });
     let error = error.unwrap_err().to_string();
-    assert_eq!(error, "state of d/e[3] was written in format 9, this version reads up to 1");
+    assert_eq!(error, "state of d/e[3] was written in format 9, this version reads up to 2");
+}
+
+#[test]
+fn a_record_of_the_format_before_is_read() {
+    let state = used().0;
+    let token = state.owner(&scope()).unwrap().unwrap();
+    let meta = Meta { format: 1, partition_count: 6, ..Meta::default() };
+    state.set_meta(&scope(), token, &meta).unwrap();
+    let state = meddle(state, "state.control", |space, batch| {
+        let key = first_key(space);
+        let mut record = space.get(&key).unwrap().unwrap().to_vec();
+        assert_eq!((record[0], record.pop()), (2, Some(0)), "it ends with an empty list");
+        record[0] = 1;
+        batch.put(space, &key, &record);
+    });
+    assert_eq!(state.unwrap().meta(&scope()).unwrap(), Some(meta));
 }
 
 #[test]
