@@ -7,6 +7,7 @@ mod sources;
 
 use std::path::{Path, PathBuf};
 
+use invoker_core::topology;
 use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError, Profiler};
 use invoker_host::control::refusal;
 
@@ -34,10 +35,21 @@ pub(crate) fn locate(reference: &str, folder: &Path, environment: &Environment) 
         Ok(_) => Ok(path),
         Err(error) => {
             let what = format!("cannot read function {:?}", path.display().to_string());
-            let help = "check the path (it is relative to the topology file), or build the function first";
+            let help = match beside(&path) {
+                Some(meant) => format!("did you mean {meant:?}?"),
+                None => "check the path (it is relative to the topology file), or build the function first"
+                    .to_owned(),
+            };
             Err(Error::new(Exit::Function, what, error, help))
         }
     }
+}
+
+/// The name beside a path that is not there which it is most like.
+fn beside(path: &Path) -> Option<String> {
+    let there = std::fs::read_dir(path.parent()?).ok()?;
+    let names: Vec<String> = there.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    topology::nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn last_part(reference: &str) -> &str {
@@ -95,6 +107,9 @@ mod tests {
         let error = locate("./g.wasm", dir.path(), &Environment::default()).unwrap_err();
         assert!(error.to_string().contains("g.wasm\"\nwhy: No such file"), "{error}");
         assert_eq!(error.exit, Exit::Function);
+        assert!(error.to_string().ends_with("help: did you mean \"f.wasm\"?"), "{error}");
+        let error = locate("./other.wasm", dir.path(), &Environment::default()).unwrap_err().to_string();
+        assert!(error.contains("help: check the path"), "{error}");
     }
 
     #[test]

@@ -30,8 +30,14 @@ pub(crate) fn last_build(folder: &Path, cargo_target: Option<&Path>) -> Result<P
         return Ok(built.clone());
     }
     let what = format!("function {:?} is not built yet", folder.display().to_string());
-    let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
-    let why = format!("there is no {}", looked.join(" and no "));
+    let first =
+        candidates.first().map(|path| path.strip_prefix(&folder).unwrap_or(path).display().to_string());
+    let others = match candidates.len().saturating_sub(1) {
+        0 => String::new(),
+        1 => ", nor in one other place where a build may put it".to_owned(),
+        n => format!(", nor in {n} other places where a build may put it"),
+    };
+    let why = format!("there is no {} in it{others}", first.unwrap_or_default());
     Err(Error::new(Exit::Function, what, why, format!("run `invoker build {}`", folder.display())))
 }
 
