@@ -175,7 +175,10 @@ fn fields(line: &str) -> [&str; 4] {
 pub(crate) fn kcat(kafka: &str, topic: &str, format: &str) -> String {
     let words = ["-C", "-b", kafka, "-t", topic, "-o", "beginning", "-e", "-q", "-f", format];
     let output = Command::new("kcat").args(words).args(["-X", "isolation.level=read_committed"]).output();
-    String::from_utf8(output.unwrap().stdout).unwrap()
+    let output = output.unwrap();
+    // Nothing printed is nothing there only where it ended well.
+    assert!(output.status.success(), "{}: {output:?}", topic);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The counts of an entity's keys, as plain `redis-cli` reads them.
