@@ -38,3 +38,77 @@ impl Ends {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use invoker_core::records::RecordBatch;
+
+    use super::*;
+    use crate::log::{Committed, Error, PollLimit, Slot};
+
+    /// A log that is away for as many questions, and then ends at 10.
+    struct Away {
+        left: Arc<AtomicU64>,
+    }
+
+    fn away<T>() -> Result<T, Error> {
+        Err(Error::TimedOut { what: "an answer".to_owned() })
+    }
+
+    impl Source for Away {
+        fn assign(&mut self, _: &TopicPartition, _: u64) -> Result<Slot, Error> {
+            away()
+        }
+
+        fn unassign(&mut self, _: Slot) {}
+
+        fn seek(&mut self, _: Slot, _: u64) -> Result<(), Error> {
+            away()
+        }
+
+        fn pause(&mut self, _: Slot) {}
+
+        fn resume(&mut self, _: Slot) {}
+
+        fn poll(&mut self, _: PollLimit, _: Duration, _: &mut RecordBatch) -> Result<Option<Slot>, Error> {
+            away()
+        }
+
+        fn position(&self, _: Slot) -> u64 {
+            0
+        }
+
+        fn bounds(&self, _: &TopicPartition) -> Result<(u64, u64), Error> {
+            let less = |left: u64| left.checked_sub(1);
+            match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+                Ok(_) => away(),
+                Err(_) => Ok((0, 10)),
+            }
+        }
+
+        fn offset_for_time(&self, _: &TopicPartition, _: i64) -> Result<u64, Error> {
+            away()
+        }
+
+        fn committed(&self, _: &str, _: &TopicPartition) -> Result<Option<Committed>, Error> {
+            away()
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_away_is_asked_once_and_lag_is_unknown_until_it_is_back() {
+        let left = Arc::new(AtomicU64::new(2));
+        let mut ends = Ends::of(Box::new(Away { left: left.clone() }));
+        let at = TopicPartition { topic: "t".to_owned(), partition: 0 };
+        assert_eq!((ends.lag(&at, 3), ends.lag(&at, 3), left.load(Ordering::SeqCst)), (None, None, 1));
+        let began = Instant::now();
+        while ends.lag(&at, 3).is_none() {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((ends.lag(&at, 3), ends.lag(&at, 12)), (Some(7), Some(0)));
+    }
+}

@@ -64,6 +64,16 @@ impl Truth {
         truth
     }
 
+    /// Outputs and dead letters that come first are not there any more.
+    pub(crate) fn leave_out(&mut self, gone: &Self) {
+        for (partition, records) in &mut self.out {
+            records.drain(..gone.out.get(partition).map_or(0, Vec::len));
+        }
+        for (partition, letters) in &mut self.dead {
+            letters.drain(..gone.dead.get(partition).map_or(0, Vec::len));
+        }
+    }
+
     /// Records of each key of a partition.
     pub(crate) fn counts(&self, partition: u32) -> BTreeMap<String, u64> {
         self.counts.get(&partition).cloned().unwrap_or_default()
