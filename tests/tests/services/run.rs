@@ -103,7 +103,7 @@ fn a_run_on_kafka_with_its_state_in_a_folder_is_killed_and_loses_and_repeats_not
     let words = ["run", "topology.yaml", "--kafka", &kafka, "--input", &input, "--data", "data"];
     let mut rng = SmallRng::seed_from_u64(1);
     let mut text = std::fs::File::options().create(true).append(true).open(place.path("in.txt")).unwrap();
-    for life in 0..8 {
+    for life in 0..6 {
         // More than it gets done in its time.
         let more: String = (0..4_000).map(|line| format!("a life{life} word{} cat\n", line % 50)).collect();
         text.write_all(more.as_bytes()).unwrap();
