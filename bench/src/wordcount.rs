@@ -134,7 +134,7 @@ fn components(
         let status = host.status();
         // The second entity's lag says nothing until the first one is done.
         if status.entities.iter().all(|entity| {
-            entity.lag == 0 && entity.partitions.iter().all(|partition| !partition.committed.is_empty())
+            entity.lag == Some(0) && entity.partitions.iter().all(|partition| !partition.committed.is_empty())
         }) && status.entities.first().is_some_and(|entity| entity.records_in >= LINES as u64)
         {
             break;

@@ -78,6 +78,7 @@ pub fn plan(document: &Document, functions: &Functions, local: &Local) -> Result
     check_functions(document, functions)?;
     let planner = Planner { document, local };
     planner.check_topics()?;
+    planner.check_groups()?;
     let spec = &document.resource().spec;
     let known = |entity: &&StatefulEntity| functions.get(&entity.name).is_some_and(Result::is_ok);
     let entities = spec.stateful_entities.iter().filter(known).filter_map(|entity| {
@@ -132,6 +133,21 @@ impl Planner<'_> {
         }
         if findings.problems.is_empty() {
             partitions::check(&mut findings, &|topic| Some(self.partitions(topic)));
+        }
+        Problems::none_of(findings.problems)
+    }
+
+    /// Who owns a partition is noted beside the state: the hosts of a group of Kafka need one that all of them see.
+    fn check_groups(&self) -> Result<(), Problems> {
+        let mut findings = Findings { document: self.document, problems: Vec::new() };
+        if self.local.kafka.is_some() && self.local.redis.is_none() {
+            let groups = findings.entities().filter(|(_, it)| it.assignment == Some(Assignment::Group));
+            for path in groups.map(|(path, _)| path + ".assignment").collect::<Vec<_>>() {
+                let why = "who owns a partition is noted beside the state, which no other host would see";
+                let help =
+                    "keep the state in Redis (--redis, or `state` in the spec), or remove `assignment`";
+                findings.add(&path, "a group in Kafka needs Redis", why, help);
+            }
         }
         Problems::none_of(findings.problems)
     }

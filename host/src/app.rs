@@ -4,7 +4,9 @@
 
 mod check;
 mod deal;
+mod ends;
 mod entity;
+mod error;
 mod growth;
 mod lanes;
 mod membership;
@@ -17,11 +19,13 @@ use std::time::{Duration, Instant};
 
 use invoker_core::document::HostDocument;
 
-use crate::log::{self, Log, Source};
+use crate::log::Log;
 use crate::program::Program;
 use crate::report::HostStatus;
 use crate::state::StateStore;
+use ends::Ends;
 use entity::{Prepared, Running};
+pub use error::{StartError, StopError};
 
 /// What the lanes stand on.
 #[derive(Clone)]
@@ -33,48 +37,6 @@ pub struct Backends {
 
 /// Functions by the id of their entity.
 pub type Programs = BTreeMap<String, Arc<dyn Program>>;
-
-/// Why a document cannot be run. What runs already is not touched.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("entity {entity:?} has no function")]
-    NoFunction { entity: String },
-    #[error("entity {entity:?} names topic {topic:?}, which does not exist")]
-    NoTopic { entity: String, topic: String },
-    #[error(
-        "entity {entity:?} reads topic {topic:?} of {found} partitions and is to own partition {partition}"
-    )]
-    NoPartition { entity: String, topic: String, found: u32, partition: u32 },
-    #[error("entity {entity:?} has assignment: group, and its function keeps the state {state:?}")]
-    StateInGroup { entity: String, state: String },
-    #[error("settings of entity {entity:?}: {problems}")]
-    Settings { entity: String, problems: String },
-    #[error("generation {given} is older than {running}, which runs")]
-    OldGeneration { given: u64, running: u64 },
-    #[error("generation {generation} runs already, with other contents")]
-    SameGeneration { generation: u64 },
-    #[error("the document names other services, or another deployment, prefix or host, than what runs")]
-    OtherGround,
-    #[error("start of the log's reader failed")]
-    Log(#[from] log::Error),
-    #[error("start of a lane's thread failed")]
-    Thread(#[from] std::io::Error),
-}
-
-impl StartError {
-    /// Whether waiting can help.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Log(error) if error.is_retryable())
-    }
-}
-
-/// A stop that did not end in time.
-#[derive(Debug, thiserror::Error)]
-#[error("{lanes} lanes did not end within {waited:?}; what they had not committed will run again")]
-pub struct StopError {
-    pub lanes: usize,
-    pub waited: Duration,
-}
 
 /// What became of the entities when a document was taken up, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +62,7 @@ pub struct Host {
     /// Ended entities of which lanes are not done yet.
     late: Vec<Running>,
     watch: stall::Watch,
-    /// For the ends of inputs, which lag is measured against.
-    source: Mutex<Box<dyn Source>>,
+    ends: Mutex<Ends>,
 }
 
 impl fmt::Debug for Host {
@@ -118,10 +79,10 @@ impl Host {
         let prepare = |entity| Prepared::new(&document, entity, &programs, &backends, incarnation);
         let prepared = document.entities.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
         prepared.iter().for_each(Prepared::expect_groups);
-        let source = Mutex::new(backends.log.source()?);
-        let entities = prepared.into_iter().map(Prepared::start).collect::<Result<_, _>>()?;
+        let ends = Mutex::new(Ends::of(backends.log.source()?));
+        let entities = start_all(prepared)?;
         let watch = stall::Watch::from(Instant::now());
-        Ok(Self { document, backends, incarnation, entities, late: Vec::new(), watch, source })
+        Ok(Self { document, backends, incarnation, entities, late: Vec::new(), watch, ends })
     }
 
     /// Whether a document could be started on these backends. Starts nothing.
@@ -147,7 +108,8 @@ impl Host {
     /// Takes up a later document on the same ground (services, deployment, prefix, host). Entities that are as they
     /// were are not touched; where only partitions come or go, the others run on; one that changed otherwise commits,
     /// lets go of its partitions and starts anew. `deadline` is how long that may take before others take what it had.
-    /// Everything is checked before the first one ends.
+    /// Everything is checked before the first one ends. After [`StartError::Thread`] the document is what runs, and
+    /// what lacks a lane gets it when the same document is applied again.
     pub fn apply(
         &mut self,
         document: HostDocument,
@@ -170,21 +132,28 @@ impl Host {
         self.late.retain_mut(|running| running.join_finished() > 0);
         change.late = ending.iter().map(Running::lanes).sum();
         self.late.extend(ending);
+        self.document = document;
+        let mut failed = None;
         for running in &mut self.entities {
-            if let Some(entity) = document.entities.iter().find(|entity| entity.id == running.id())
+            if let Some(entity) = self.document.entities.iter().find(|entity| entity.id == running.id())
                 && change.reassigned.contains(&entity.id)
             {
-                running.reassign(entity, until)?;
+                match running.reassign(entity, until) {
+                    Ok(late) => change.late += late,
+                    Err(error) => failed = Some(error),
+                }
             }
         }
-        self.document = document;
         for entity in prepared {
             entity.expect_groups();
-            self.entities.push(entity.start()?);
+            match entity.start() {
+                Ok(running) => self.entities.push(running),
+                Err(error) => failed = Some(error),
+            }
         }
         let place = |id: &str| self.document.entities.iter().position(|entity| entity.id == id);
         self.entities.sort_by_key(|running| place(running.id()));
-        Ok(change)
+        failed.map_or(Ok(change), Err)
     }
 
     /// What is to become of each entity, and those that are to be started. Touches nothing.
@@ -230,16 +199,16 @@ impl Host {
         Ok(())
     }
 
-    /// Whether a lane has ended though nobody asked it to.
-    pub fn has_stopped(&self) -> bool {
-        self.entities.iter().any(|running| running.stopped_lanes() > 0)
+    /// Entities of which a lane has ended though nobody asked it to.
+    pub fn stopped(&self) -> Vec<String> {
+        let stopped = self.entities.iter().filter(|running| running.stopped_lanes() > 0);
+        stopped.map(|running| running.id().to_owned()).collect()
     }
 
-    /// Starts lanes again that ended by themselves: what stopped them may have been mended elsewhere. Says of which
-    /// entities.
-    pub fn start_again(&mut self) -> Result<Vec<String>, StartError> {
-        let stopped = self.entities.iter_mut().filter(|running| running.stopped_lanes() > 0);
-        stopped.map(|running| running.start_again().map(|()| running.id().to_owned())).collect()
+    /// Starts the lanes of an entity again that ended by themselves: what stopped them may have been mended elsewhere.
+    pub fn start_again(&mut self, entity: &str) -> Result<(), StartError> {
+        let running = self.entities.iter_mut().find(|running| running.id() == entity);
+        running.map_or(Ok(()), Running::start_again)
     }
 
     /// What a host does beside its lanes; whoever runs one calls it about once a second. Says what it did.
@@ -247,10 +216,10 @@ impl Host {
         if !self.watch.can_judge(Instant::now()) {
             return Ok(Vec::new());
         }
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let mut told = Vec::new();
         for running in &mut self.entities {
-            told.extend(running.replace_hung(source.as_ref())?);
+            told.extend(running.replace_hung(ends.source())?);
         }
         Ok(told)
     }
@@ -263,8 +232,8 @@ impl Host {
 
     /// How everything stands now.
     pub fn status(&self) -> HostStatus {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let entities = self.entities.iter().map(|entity| entity.status(source.as_ref())).collect();
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let entities = self.entities.iter().map(|entity| entity.status(&mut ends)).collect();
         HostStatus { entities }
     }
 
@@ -278,6 +247,21 @@ impl Host {
             lanes => Err(StopError { lanes, waited: deadline }),
         }
     }
+}
+
+/// All of them, or none.
+fn start_all(prepared: Vec<Prepared>) -> Result<Vec<Running>, StartError> {
+    let mut started = Vec::with_capacity(prepared.len());
+    for entity in prepared {
+        match entity.start() {
+            Ok(running) => started.push(running),
+            Err(error) => {
+                started.iter().for_each(Running::ask_to_end);
+                return Err(error);
+            }
+        }
+    }
+    Ok(started)
 }
 
 /// Asks every lane of these entities to end, and waits for them. Entities of which all did have none left.

@@ -38,8 +38,8 @@ pub struct EntityStatus {
     pub busy_ns: u64,
     /// Keys in the cache of the lanes.
     pub cached_keys: u64,
-    /// Records between the committed positions and the ends of the inputs.
-    pub lag: u64,
+    /// Records between the committed positions and the ends of the inputs; `None` = the log does not tell.
+    pub lag: Option<u64>,
     /// A group decides what it reads here, and has not yet, or not again.
     pub unassigned: bool,
     pub partitions: Vec<PartitionStatus>,
@@ -52,7 +52,8 @@ pub struct PartitionStatus {
     pub partition: u32,
     /// Committed position per input.
     pub committed: Vec<u64>,
-    pub lag: u64,
+    /// As that of the entity.
+    pub lag: Option<u64>,
     pub state: PartitionState,
 }
 
@@ -221,14 +222,14 @@ impl Report {
             stalls: load(&self.stalls),
             busy_ns: load(&self.busy_ns),
             cached_keys: partitions.values().map(|standing| standing.cached_keys).sum(),
-            lag: 0,
+            lag: None,
             unassigned: self.unassigned.load(Ordering::Relaxed),
             partitions: partitions
                 .iter()
                 .map(|(&partition, standing)| PartitionStatus {
                     partition,
                     committed: standing.committed.clone(),
-                    lag: 0,
+                    lag: None,
                     state: standing.state.clone(),
                 })
                 .collect(),

@@ -49,7 +49,9 @@ impl Running<'_> {
             }
             self.tend();
             let status = self.host.status();
-            self.context.behind.store(behind(&status), Ordering::Relaxed);
+            if let Some(behind) = behind(&status) {
+                self.context.behind.store(behind, Ordering::Relaxed);
+            }
             if !self.context.stop.load(Ordering::Relaxed) {
                 self.reload(&status);
             }
@@ -138,8 +140,9 @@ impl Running<'_> {
     }
 }
 
-/// Records between the entities and the ends of their inputs, partitions that do not go on left out.
-fn behind(status: &HostStatus) -> u64 {
+/// Records between the entities and the ends of their inputs, partitions that do not go on left out; `None` while the log
+/// does not tell.
+fn behind(status: &HostStatus) -> Option<u64> {
     let partitions = status.entities.iter().flat_map(|entity| &entity.partitions);
     let going = partitions.filter(|at| at.state.ended().is_none());
     going.map(|at| at.lag).sum()

@@ -145,7 +145,7 @@ impl<'a> World<'a> {
                     let help = "mend the function; `invoker run` meets the same";
                     return Err(Error::new(Exit::Case, "the function cannot be run", error, help));
                 }
-                PartitionState::Running if partition.lag == 0 && !partition.committed.is_empty() => {
+                PartitionState::Running if partition.lag == Some(0) && !partition.committed.is_empty() => {
                     return Ok(status);
                 }
                 _ => {}

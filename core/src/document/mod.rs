@@ -31,7 +31,8 @@ pub struct HostDocument {
     /// Kafka, where records are. Default: none; they are in the embedded log, in `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kafka: Option<Kafka>,
-    /// Redis, where keyed state is. Default: none; it is in the embedded store, in `data`.
+    /// Redis, where keyed state is, and who owns what. Kafka without it is for entities of which this host has all
+    /// partitions. Default: none; it is in the embedded store, in `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis: Option<Redis>,
     /// Folder of what is embedded, relative to that of this document. Default: none; needed unless both `kafka` and

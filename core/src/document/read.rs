@@ -73,6 +73,26 @@ impl Check<'_> {
                 self.add(&format!("{path}.id"), what, why, "give one of them another id");
             }
             self.entity(&path, entity);
+            if document.kafka.is_some() && document.redis.is_none() {
+                self.state_of_one_host(&path, entity);
+            }
+        }
+    }
+
+    /// Who owns a partition is noted beside its state. State in a folder is seen by one host alone, so that no other can
+    /// fence it, or go on where it ended: what it runs of an entity in Kafka, it runs whole.
+    fn state_of_one_host(&mut self, path: &str, entity: &EntityDocument) {
+        let why = "who owns a partition is noted beside the state, and `data` is seen by this host alone";
+        if entity.assignment == Assignment::Group {
+            let help = "name `redis`, or write `partitions` with all of them instead of `assignment`";
+            self.add(&format!("{path}.assignment"), "a group needs Redis", why, help);
+            return;
+        }
+        let owned: BTreeSet<u32> = entity.partitions.iter().copied().collect();
+        if !owned.is_empty() && (0..entity.partition_count).any(|partition| !owned.contains(&partition)) {
+            let what = format!("{} of {} partitions need Redis", owned.len(), entity.partition_count);
+            let help = "name `redis`, or give this host all partitions";
+            self.add(&format!("{path}.partitions"), what, why, help);
         }
     }
 

@@ -249,6 +249,21 @@ fn a_group_is_given_no_partitions() {
 }
 
 #[test]
+fn a_group_in_kafka_needs_state_that_all_see() {
+    let spec = "  statefulEntities: [{ name: a, function: ./f, inputTopic: x, assignment: group }]\n";
+    let functions = functions(&[("a", Description::default())]);
+    let on = |kafka, redis| plan(&document(spec), &functions, &Local { kafka, redis, ..Local::default() });
+    let kafka = || Some(Kafka::at("k:1"));
+    let problems = on(kafka(), None).unwrap_err().to_string();
+    assert!(
+        problems.contains("spec.statefulEntities[0].assignment: a group in Kafka needs Redis"),
+        "{problems}"
+    );
+    assert!(on(kafka(), Some(Redis::at("redis://r"))).is_ok());
+    assert!(on(None, None).is_ok(), "an embedded log has one host");
+}
+
+#[test]
 fn what_a_user_chooses_for_changes_of_the_inputs_is_passed_on() {
     let chosen = "inputTopic: x, onPartitionChange: accept, onOffsetOutOfRange: earliest, stallAfter: 5m";
     let entity = one_entity(chosen, Description::default(), &Local::default());

@@ -270,6 +270,7 @@ pub enum Assignment {
     #[default]
     Owned,
     /// Kafka's own consumer group: any number of hosts share the partitions, and divide them anew when one comes or
-    /// goes. For entities without state. In an embedded log there is one host, which has them all.
+    /// goes. For entities without state, and with Redis, where owners are noted. In an embedded log there is one host,
+    /// which has them all.
     Group,
 }

@@ -9,10 +9,11 @@ use invoker_core::function::SettingValue;
 use invoker_core::topology::Assignment;
 use invoker_core::{names, settings};
 
+use super::ends::Ends;
 use super::lanes::{Lane, Lanes, Patience};
 use super::membership::{Follower, Membership};
 use super::{Backends, Programs, StartError, check};
-use crate::lane::{self, LaneSpec, Pulse};
+use crate::lane::{self, Claims, LaneSpec, Pulse};
 use crate::log::{Source, TopicPartition};
 use crate::program::Program;
 use crate::report::{EntityStatus, Report};
@@ -120,8 +121,8 @@ impl Prepared {
         move |lanes| Follower { entity, group, host, inputs, log, lanes, report }
     }
 
-    /// Starts a lane.
-    pub(super) fn lane(&self, number: u32, partitions: Vec<u32>) -> Result<Lane, StartError> {
+    /// Starts a lane; `claims` is what is known of its partitions.
+    pub(super) fn lane(&self, number: u32, partitions: Vec<u32>, claims: Claims) -> Result<Lane, StartError> {
         let (stop, pulse) = (Stop::default(), Arc::<Pulse>::default());
         let spec = LaneSpec {
             deployment: self.deployment.clone(),
@@ -130,7 +131,7 @@ impl Prepared {
             entity: self.document.clone(),
             program: self.program.clone(),
             settings: self.settings.clone(),
-            partitions: partitions.clone(),
+            claims: claims.clone(),
             log: self.backends.log.clone(),
             state: self.backends.state.clone(),
             report: self.report.clone(),
@@ -140,7 +141,7 @@ impl Prepared {
         let (commands, told) = crossbeam_channel::unbounded();
         let name = format!("lane {}", self.document.id);
         let thread = std::thread::Builder::new().name(name).spawn(move || lane::run(&spec, &told))?;
-        Ok(Lane { number, partitions, commands, stop, pulse, thread })
+        Ok(Lane { number, partitions, claims, commands, told: 0, stop, pulse, thread })
     }
 }
 
@@ -172,6 +173,12 @@ impl Running {
         self.at_rest().map_or(0, |lanes| lanes.finished())
     }
 
+    /// Whether every partition of the document has a lane; a group gives its own.
+    fn is_whole(&self) -> bool {
+        let missing = |lanes: &Lanes| lanes.partitions().len() < self.document.partitions.len();
+        self.document.assignment == Assignment::Group || !missing(&self.all())
+    }
+
     /// Gives up lanes that hang, and starts others in their places. Says what it did; while partitions move, nothing.
     pub(super) fn replace_hung(&self, source: &dyn Source) -> Result<Vec<String>, StartError> {
         self.at_rest().map_or_else(|| Ok(Vec::new()), |mut lanes| lanes.replace_hung(source))
@@ -190,7 +197,7 @@ impl Running {
 
     /// Whether this is what the document asks for.
     pub(super) fn is_as(&self, entity: &EntityDocument, program: Option<&Arc<dyn Program>>) -> bool {
-        *self.document == *entity && self.runs(program)
+        *self.document == *entity && self.runs(program) && self.is_whole()
     }
 
     /// Whether this is what the document asks for, but for the partitions. Lanes that ended by themselves cannot be
@@ -211,8 +218,8 @@ impl Running {
     }
 
     /// Owns exactly the partitions of `entity` when it returns, or when `until` has passed; those that a group gave are
-    /// dealt out to its lanes anew.
-    pub(super) fn reassign(&mut self, entity: &EntityDocument, until: Instant) -> Result<(), StartError> {
+    /// dealt out to its lanes anew. Says how many lanes were to end and did not in time.
+    pub(super) fn reassign(&mut self, entity: &EntityDocument, until: Instant) -> Result<usize, StartError> {
         self.document = Arc::new(entity.clone());
         let mut lanes = self.all();
         lanes.follow(&self.document);
@@ -240,17 +247,18 @@ impl Running {
         self.all().join_finished()
     }
 
-    pub(super) fn status(&self, source: &dyn Source) -> EntityStatus {
+    pub(super) fn status(&self, ends: &mut Ends) -> EntityStatus {
         let Self { document, report, .. } = self;
         let mut status = report.snapshot(&document.id);
-        for partition in &mut status.partitions {
-            for (input, &committed) in document.inputs.iter().zip(&partition.committed) {
-                let tp = TopicPartition { topic: input.topic.clone(), partition: partition.partition };
-                let end = source.bounds(&tp).map_or(committed, |(_, end)| end);
-                partition.lag += end.saturating_sub(committed);
-            }
-            status.lag += partition.lag;
+        for at in &mut status.partitions {
+            let inputs = document.inputs.iter().zip(&at.committed);
+            let lags = inputs.map(|(input, &committed)| {
+                let tp = TopicPartition { topic: input.topic.clone(), partition: at.partition };
+                ends.lag(&tp, committed)
+            });
+            at.lag = lags.sum();
         }
+        status.lag = status.partitions.iter().map(|at| at.lag).sum();
         status
     }
 }

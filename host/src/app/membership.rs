@@ -25,6 +25,8 @@ use crate::stop::Stop;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long lanes may take to let go of what the group gives to others; then these fence them.
 const LET_GO: Duration = Duration::from_secs(20);
+/// How often partitions that wait for an input, or for a lane that did not start, are tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1_000 });
 /// By then, a host that has lost a partition to this one has heard of it, if the group hears of that host at all.
 const TAKE_BACK_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5_000 });
 /// Waits before a group is joined anew.
@@ -55,7 +57,7 @@ impl Membership {
         let (stopped, name) = (stop.clone(), format!("group {}", follower.entity));
         follower.report.unassigned.store(true, Ordering::Relaxed);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            Following { follower, stop: stopped, dealt: BTreeSet::new(), taken: BTreeMap::new() }.run()
+            Following::new(follower, stopped).run();
         })?;
         Ok(Self { stop, thread })
     }
@@ -77,9 +79,18 @@ struct Following {
     dealt: BTreeSet<u32>,
     /// Partitions of these that another host has taken, since when.
     taken: BTreeMap<u32, Instant>,
+    /// Partitions that each further input was last seen to have.
+    counts: BTreeMap<String, u32>,
+    /// When the lanes were last given what the group says.
+    given: Instant,
 }
 
 impl Following {
+    fn new(follower: Follower, stop: Stop) -> Self {
+        let (dealt, taken, counts) = Default::default();
+        Self { follower, stop, dealt, taken, counts, given: Instant::now() }
+    }
+
     fn run(mut self) {
         let mut wait = FIRST_WAIT;
         while !self.stop.requested() {
@@ -112,6 +123,7 @@ impl Following {
     }
 
     fn carry_out(&mut self, dealt: Dealt, member: &mut dyn Member) -> Result<(), log::Error> {
+        self.taken.clear();
         let entity = &self.follower.entity;
         match dealt {
             Dealt::Given(partitions) => {
@@ -143,9 +155,9 @@ impl Following {
 
     /// Gives the lanes what the group says, as far as it can be read.
     fn own(&mut self) {
+        self.given = Instant::now();
         let count = self.readable();
         let readable: Vec<u32> = self.dealt.iter().copied().filter(|&partition| partition < count).collect();
-        self.taken.clear();
         let until = Instant::now() + LET_GO;
         let patience = Patience { until, unless: Some(&self.stop), taken: false };
         if let Err(error) = self.lanes().own(&readable, patience) {
@@ -153,15 +165,24 @@ impl Following {
         }
     }
 
-    /// Partitions that every input has: one that has grown before the others waits for them.
-    fn readable(&self) -> u32 {
-        let others = self.follower.inputs.iter().skip(1);
-        let counts = others.filter_map(|topic| self.follower.log.topics().describe(topic).ok().flatten());
-        counts.map(|topic| topic.partitions).min().unwrap_or(u32::MAX)
+    /// Partitions that every input has: one that has grown before the others waits for them. Of an input that cannot be
+    /// looked at counts what it was seen to have; of one that never could, none can be read yet.
+    fn readable(&mut self) -> u32 {
+        let Self { follower: Follower { entity, inputs, log, .. }, counts, .. } = self;
+        let mut least = u32::MAX;
+        for input in inputs.iter().skip(1) {
+            match log.topics().describe(input) {
+                Ok(Some(topic)) => drop(counts.insert(input.clone(), topic.partitions)),
+                Ok(None) => tracing::debug!(entity, input, "an input is not there"),
+                Err(error) => tracing::debug!(entity, input, %error, "an input cannot be looked at"),
+            }
+            least = least.min(counts.get(input).copied().unwrap_or_default());
+        }
+        least
     }
 
     /// What the group does not tell: partitions that others have taken though they are not theirs, inputs that have
-    /// grown.
+    /// grown, lanes that did not start.
     fn look(&mut self) {
         let (now, taken) = (Instant::now(), self.follower.report.taken());
         self.taken.retain(|partition, _| taken.contains(partition));
@@ -174,7 +195,7 @@ impl Following {
             }
         }
         let waits = |lanes: &Lanes| lanes.partitions().len() < self.dealt.len();
-        if self.follower.inputs.len() > 1 && waits(&self.lanes()) {
+        if self.given.elapsed() > TRY_AGAIN_AFTER && waits(&self.lanes()) {
             self.own();
         }
     }

@@ -130,7 +130,7 @@ impl Lanes {
         let Some(hung) = self.lanes.get_mut(at) else { return Ok(()) };
         hung.pulse.give_up();
         hung.stop.request();
-        let new = self.made_from.lane(self.next_number, hung.partitions.clone())?;
+        let new = hung.next(&self.made_from, self.next_number)?;
         self.next_number += 1;
         self.left_behind.push(std::mem::replace(hung, new).thread);
         add(&self.made_from.report.stalls, 1);

@@ -34,7 +34,7 @@ use crate::db::Database;
 use crate::services::{self, ServiceError};
 use crate::stop::Stop;
 use functions::Functions;
-use patience::{Patience, Retry};
+use patience::{Patience, Retries};
 use watch::Watch;
 
 /// How often the folder is looked at, and how often a service that is away is tried again.
@@ -57,8 +57,9 @@ pub fn run(options: Options, stop: &Stop) -> Result<(), Error> {
     let wanted = watch.look().unwrap_or_else(|| Config::read(&options.config))?;
     let engine = EngineOptions { cache_dir: options.code_cache.clone(), ..EngineOptions::default() };
     let functions = Functions::new(Engine::new(engine).map_err(FunctionError::Engine)?);
-    let (patience, retry) = (Patience::default(), Retry::default());
-    Controller { options, stop, watch, functions, wanted: Some(wanted), running: None, patience, retry }.run()
+    let (patience, retries) = (Patience::default(), Retries::default());
+    Controller { options, stop, watch, functions, wanted: Some(wanted), running: None, patience, retries }
+        .run()
 }
 
 /// What runs.
@@ -78,7 +79,7 @@ struct Controller<'a> {
     wanted: Option<Config>,
     running: Option<Running>,
     patience: Patience,
-    retry: Retry,
+    retries: Retries,
 }
 
 impl Controller<'_> {
@@ -114,12 +115,13 @@ impl Controller<'_> {
     /// What stopped a lane (a right, a topic) may be mended elsewhere, so that waiting can help.
     fn start_again(&mut self) {
         let Some(running) = &mut self.running else { return };
-        if !self.retry.is_due(running.host.has_stopped(), Instant::now()) {
-            return;
-        }
-        match running.host.start_again() {
-            Ok(entities) => tracing::info!(?entities, "lanes that had stopped are started again"),
-            Err(error) => tracing::warn!(%error, "lanes that have stopped cannot be started again"),
+        for entity in self.retries.due(&running.host.stopped(), Instant::now()) {
+            match running.host.start_again(&entity) {
+                Ok(()) => tracing::info!(entity, "lanes that had stopped are started again"),
+                Err(error) => {
+                    tracing::warn!(entity, %error, "lanes that have stopped cannot be started again");
+                }
+            }
         }
     }
 

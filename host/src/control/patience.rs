@@ -1,6 +1,7 @@
 //! What a host waits for, told at once and then at growing intervals: a service that is away for an hour makes a dozen
 //! lines, not thousands.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Error;
@@ -63,7 +64,7 @@ impl Patience {
 
 /// When what has stopped is started again: soon at first, then ever less often.
 #[derive(Debug)]
-pub(super) struct Retry {
+struct Retry {
     /// When it was started last, or seen to have stopped.
     last: Option<Instant>,
     gap: Duration,
@@ -77,7 +78,7 @@ impl Default for Retry {
 
 impl Retry {
     /// Whether it is time to.
-    pub(super) fn is_due(&mut self, stopped: bool, now: Instant) -> bool {
+    fn is_due(&mut self, stopped: bool, now: Instant) -> bool {
         if !stopped {
             // What runs may only not have met its trouble yet.
             if self.last.is_some_and(|last| now - last > 2 * LONGEST) {
@@ -91,6 +92,23 @@ impl Retry {
         self.last = Some(now);
         self.gap = (self.gap * 2).min(LONGEST);
         true
+    }
+}
+
+/// Those of all entities, so that none waits longer because another stops again and again.
+#[derive(Debug, Default)]
+pub(super) struct Retries(BTreeMap<String, Retry>);
+
+impl Retries {
+    /// Which of the entities that have stopped are to be started now.
+    pub(super) fn due(&mut self, stopped: &[String], now: Instant) -> Vec<String> {
+        for entity in stopped {
+            self.0.entry(entity.clone()).or_default();
+        }
+        let due = |(entity, retry): (&String, &mut Retry)| {
+            retry.is_due(stopped.contains(entity), now).then(|| entity.clone())
+        };
+        self.0.iter_mut().filter_map(due).collect()
     }
 }
 
@@ -108,6 +126,23 @@ mod tests {
         assert_eq!(due(0, 80, &|second| second % 2 == 0), [6, 16, 36, 76], "though it ran in between");
         assert_eq!(due(80, 700, &|_| false), [0; 0]);
         assert_eq!(due(700, 706, &|_| true), [705], "after a long time it is another trouble");
+    }
+
+    #[test]
+    fn an_entity_that_stops_again_and_again_does_not_delay_another() {
+        let (mut retries, start) = (Retries::default(), Instant::now());
+        let mut due = |second: u64, stopped: &[&str]| {
+            let stopped: Vec<String> = stopped.iter().map(|id| (*id).to_owned()).collect();
+            retries.due(&stopped, start + Duration::from_secs(second))
+        };
+        let mut started = Vec::new();
+        for second in 0..100 {
+            let stopped = if second < 90 { &["broken"][..] } else { &["broken", "other"] };
+            started.extend(due(second, stopped).into_iter().map(|id| (second, id)));
+        }
+        let broken = [5, 15, 35, 75].map(|second| (second, "broken".to_owned()));
+        assert_eq!(started[..4], broken);
+        assert_eq!(started[4..], [(95, "other".to_owned())]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::state::cache::Budget;
 use crate::state::{self, Scope, StateStore};
 use crate::stop::Stop;
 use assignment::Assignment;
-pub(crate) use assignment::Command;
+pub(crate) use assignment::{Claims, Command};
 use call::Scratch;
 use emit::Writer;
 use inputs::Input;
@@ -69,7 +69,8 @@ pub(crate) struct LaneSpec {
     pub(crate) entity: Arc<EntityDocument>,
     pub(crate) program: Arc<dyn Program>,
     pub(crate) settings: Vec<(String, SettingValue)>,
-    pub(crate) partitions: Vec<u32>,
+    /// Its partitions.
+    pub(crate) claims: Claims,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) state: Arc<dyn StateStore>,
     pub(crate) report: Arc<Report>,
@@ -125,7 +126,7 @@ const LONGEST_WAIT: Duration = if cfg!(test) { FIRST_WAIT } else { Duration::fro
 /// Runs a lane until it is stopped. Trouble that may pass is met with a new session, after a wait that grows while
 /// nothing can be committed.
 pub(crate) fn run(spec: &LaneSpec, commands: &Receiver<Command>) {
-    let mut assignment = Assignment::new(&spec.partitions);
+    let mut assignment = Assignment::of(&spec.claims);
     let mut wait = FIRST_WAIT;
     while !spec.stop.requested() {
         assignment::note(commands, &mut assignment);

@@ -1,8 +1,12 @@
 //! Runs on services: what a run left there, the next one goes on with.
 
 use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
 
 use invoker_tests::servers;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use crate::workplace::{Workplace, consume, counted, last_counts};
 
@@ -88,6 +92,31 @@ fn records_in_kafka_can_have_their_state_in_a_data_directory() {
         assert_eq!(ended.code, 0, "{}", ended.err);
     }
     assert_eq!(last_counts(&consume(&kafka, &place.topic("counts"))), counted("a b a"));
+}
+
+#[test]
+fn a_run_on_kafka_with_its_state_in_a_folder_is_killed_and_loses_and_repeats_nothing() {
+    let kafka = servers::kafka().unwrap();
+    let place = Workplace::new("killed");
+    place.write_topology("  createTopics: true\n");
+    let input = format!("{}=in.txt", place.topic("lines"));
+    let words = ["run", "topology.yaml", "--kafka", &kafka, "--input", &input, "--data", "data"];
+    let mut rng = SmallRng::seed_from_u64(1);
+    let mut text = std::fs::File::options().create(true).append(true).open(place.path("in.txt")).unwrap();
+    for life in 0..6 {
+        // More than it gets done in its time.
+        let more: String = (0..4_000).map(|line| format!("a life{life} word{} cat\n", line % 50)).collect();
+        text.write_all(more.as_bytes()).unwrap();
+        let log = std::fs::File::create(place.path("run.log")).unwrap();
+        let mut run = place.command(&words).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(rng.random_range(300..1_300)));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    let ended = place.invoker(&words);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let text = std::fs::read_to_string(place.path("in.txt")).unwrap();
+    assert_eq!(last_counts(&consume(&kafka, &place.topic("counts"))), counted(&text));
 }
 
 #[test]

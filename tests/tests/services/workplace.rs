@@ -147,7 +147,9 @@ pub(crate) fn last_counts(lines: &str) -> BTreeMap<String, u64> {
 pub(crate) fn consume(kafka: &str, topic: &str) -> String {
     let words = ["-C", "-b", kafka, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k %s\\n"];
     let output = Command::new("kcat").args(words).args(["-X", "isolation.level=read_committed"]).output();
-    String::from_utf8(output.unwrap().stdout).unwrap()
+    let output = output.unwrap();
+    assert!(output.status.success(), "{topic}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Writes lines to a partition.

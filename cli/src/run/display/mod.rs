@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub use screen::Screen;
 
-use self::numbers::{bytes, count, rate, seconds};
+use self::numbers::{bytes, count, count_known, rate, seconds};
 use self::rates::Rates;
 use super::snapshot::Snapshot;
 use crate::args::Format;
@@ -96,7 +96,7 @@ impl Display {
                 rate(now.records_in),
                 count(entity.records_out),
                 rate(now.records_out),
-                count(entity.lag),
+                count_known(entity.lag),
                 if entity.rejected > 0 {
                     format!(" rejected {}", count(entity.rejected))
                 } else {
@@ -148,11 +148,13 @@ fn summary(snapshot: &Snapshot, elapsed: Duration, ended: &str) -> Vec<String> {
             ("out of range", entity.out_of_range),
             ("retries", entity.retries),
             ("stalls", entity.stalls),
-            ("lag", entity.lag),
         ] {
             if number > 0 {
                 extras.push_str(&format!(", {name} {}", count(number)));
             }
+        }
+        if entity.lag != Some(0) {
+            extras.push_str(&format!(", lag {}", count_known(entity.lag)));
         }
         lines.push(format!(
             "  entity {}: {} in ({}/s), {} out ({}/s), {} commits{extras}",

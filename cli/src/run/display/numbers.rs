@@ -15,6 +15,11 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
+/// The same, or that nobody knows.
+pub(super) fn count_known(number: Option<u64>) -> String {
+    number.map_or_else(|| "unknown".to_owned(), count)
+}
+
 /// 1234567.0 → "1.23M": three digits, or what there is.
 pub(super) fn rate(number: f64) -> String {
     scaled(number, 1000.0, &["", "k", "M", "G", "T"])

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use invoker_host::PartitionState;
 
-use super::numbers::{bytes, count, rate, seconds};
+use super::numbers::{bytes, count, count_known, rate, seconds};
 use super::rates::Rates;
 use super::{super::feed::InputState, Snapshot};
 
@@ -44,7 +44,7 @@ fn rows(snapshot: &Snapshot, rates: &Rates) -> Vec<[String; 8]> {
             rate(now.records_out),
             count(entity.records_in),
             count(entity.records_out),
-            count(entity.lag),
+            count_known(entity.lag),
             count(entity.cached_keys),
             count(entity.rejected),
         ]
@@ -93,8 +93,9 @@ mod tests {
     #[test]
     fn columns_line_up_and_troubles_are_named() {
         let stopped = PartitionState::Stopped { error: "state lost".to_owned() };
-        let partition = PartitionStatus { partition: 3, committed: vec![7], lag: 2, state: stopped };
-        let entity = EntityStatus { id: "split".to_owned(), records_in: 1234, ..EntityStatus::default() };
+        let partition = PartitionStatus { partition: 3, committed: vec![7], lag: None, state: stopped };
+        let known = EntityStatus { lag: Some(5), records_in: 1234, ..EntityStatus::default() };
+        let entity = EntityStatus { id: "split".to_owned(), ..known };
         let other =
             EntityStatus { id: "c".to_owned(), partitions: vec![partition], ..EntityStatus::default() };
         let status = HostStatus { entities: vec![entity, other] };
@@ -103,9 +104,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "entity  in/s  out/s     in  out  lag  keys  rejects",
-                "split      0      0  1,234    0    0     0        0",
-                "c          0      0      0    0    0     0        0",
+                "entity  in/s  out/s     in  out      lag  keys  rejects",
+                "split      0      0  1,234    0        5     0        0",
+                "c          0      0      0    0  unknown     0        0",
                 "c[3] stopped: state lost",
                 "running for 3.0 s; Ctrl-C ends",
             ]

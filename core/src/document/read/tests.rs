@@ -159,3 +159,21 @@ fn who_owns_partitions_names_them() {
     let none = LEAST.replace("partitions: [0]", "partitions: []");
     assert!(read("host.yaml", none.as_bytes()).is_ok(), "it waits for some");
 }
+
+#[test]
+fn without_redis_an_entity_on_kafka_is_one_hosts_alone() {
+    let kafka = LEAST.replace("data: data", "data: data\nkafka: { bootstrapServers: \"k:1\" }");
+    let part = problems(&kafka);
+    let expected = "host.yaml:10:5: entities[0].partitions: 1 of 4 partitions need Redis\n  why: who owns a partition is";
+    assert!(part.contains(expected), "{part}");
+    let with = |from: &str, to: &str| kafka.replace(from, to);
+    let group = problems(&with("partitions: [0]", "assignment: group"));
+    assert!(group.contains("host.yaml:10:5: entities[0].assignment: a group needs Redis"), "{group}");
+    for alone in ["partitions: [3, 2, 1, 0]", "partitions: []"] {
+        assert!(read("host.yaml", with("partitions: [0]", alone).as_bytes()).is_ok(), "{alone}");
+    }
+    for shared in ["partitions: [0]", "assignment: group"] {
+        let redis = with("partitions: [0]", shared).replace("data: data", "redis: { url: \"redis://r\" }");
+        assert!(read("host.yaml", redis.as_bytes()).is_ok(), "{shared}");
+    }
+}

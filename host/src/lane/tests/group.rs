@@ -1,6 +1,7 @@
 //! Lanes whose partitions a group deals out: what the log's member says is said by the test.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,30 @@ struct Dealer {
     /// Whether what was taken is let go of.
     let_go: Sender<()>,
     joined: Arc<Mutex<Vec<String>>>,
+    /// Topics cannot be looked at.
+    blind: Arc<AtomicBool>,
+}
+
+impl Topics for Dealer {
+    fn describe(&self, topic: &str) -> Result<Option<log::Topic>, log::Error> {
+        match self.blind.load(Ordering::SeqCst) {
+            true => Err(log::Error::TimedOut { what: "a topic".to_owned() }),
+            false => self.log.topics().describe(topic),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<log::Topic>, log::Error> {
+        self.log.topics().list()
+    }
+
+    fn create(&self, spec: &TopicSpec) -> Result<(), log::Error> {
+        self.log.topics().create(spec)
+    }
 }
 
 impl Log for Dealer {
     fn topics(&self) -> &dyn Topics {
-        self.log.topics()
+        self
     }
 
     fn source(&self) -> Result<Box<dyn Source>, log::Error> {
@@ -76,6 +96,7 @@ struct Table {
     says: Sender<Result<Dealt, ()>>,
     let_go: Receiver<()>,
     joined: Arc<Mutex<Vec<String>>>,
+    blind: Arc<AtomicBool>,
 }
 
 impl Table {
@@ -84,11 +105,11 @@ impl Table {
         bench.stateful = false;
         bench.entity.assignment = Assignment::Group;
         bench.entity.partitions.clear();
-        let ((say, says), (release, let_go), joined) = (unbounded(), unbounded(), Arc::default());
-        let dealer =
-            Dealer { log: Arc::clone(&bench.log), says, let_go: release, joined: Arc::clone(&joined) };
-        bench.log = Arc::new(dealer);
-        Self { bench, says: say, let_go, joined }
+        let ((say, says), (release, let_go)) = (unbounded(), unbounded());
+        let (joined, blind) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicBool>::default());
+        let (log, told) = (Arc::clone(&bench.log), Arc::clone(&joined));
+        bench.log = Arc::new(Dealer { log, says, let_go: release, joined: told, blind: blind.clone() });
+        Self { bench, says: say, let_go, joined, blind }
     }
 
     fn say(&self, dealt: Dealt) {
@@ -199,6 +220,35 @@ fn a_partition_waits_until_every_input_has_it() {
     let host = table.bench.start();
     table.say(Dealt::Given(vec![0, 1, 2]));
     wait(|| running(&host) == [0, 1]);
+    host.stop(DEADLINE).unwrap();
+}
+
+#[test]
+fn an_input_that_cannot_be_looked_at_counts_as_it_was_last_seen() {
+    let mut table = Table::new();
+    let spec = TopicSpec { name: "short".to_owned(), partitions: 2, ..TopicSpec::default() };
+    table.bench.log.topics().create(&spec).unwrap();
+    let second = InputDocument { topic: "short".to_owned(), start: Default::default() };
+    table.bench.entity.inputs.push(second);
+    let host = table.bench.start();
+    let is_blind = |blind| table.blind.store(blind, Ordering::SeqCst);
+    is_blind(true);
+    table.say(Dealt::Given(vec![0, 1, 2]));
+    wait(|| !is_unassigned(&host));
+    assert!(host.status().entities[0].partitions.is_empty(), "never seen: nothing is known to be there");
+    is_blind(false);
+    wait(|| running(&host) == [0, 1]);
+    is_blind(true);
+    for dealt in [Dealt::Taken(vec![1, 2]), Dealt::Taken(vec![0])] {
+        table.say(dealt);
+        table.let_go.recv_timeout(DEADLINE).unwrap();
+    }
+    table.say(Dealt::Given(vec![1, 2]));
+    wait(|| !host.status().entities[0].partitions.is_empty());
+    let expected: Vec<u32> = host.status().entities[0].partitions.iter().map(|at| at.partition).collect();
+    assert_eq!(expected, [1], "as it was seen before");
+    is_blind(false);
+    wait(|| running(&host) == [1]);
     host.stop(DEADLINE).unwrap();
 }
 

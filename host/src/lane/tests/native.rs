@@ -299,7 +299,7 @@ impl Bench {
             status.entities.iter().flat_map(|entity| &entity.partitions).all(|partition| {
                 matches!(partition.state, PartitionState::Stopped { .. })
                     || (partition.state == PartitionState::Running
-                        && partition.lag == 0
+                        && partition.lag == Some(0)
                         && !partition.committed.is_empty())
             })
         });

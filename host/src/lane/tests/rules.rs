@@ -211,7 +211,7 @@ fn lost_state_follows_the_policy() {
                     assert!(error.contains("the log stands at 3"), "{error}");
                     policy == OnStateLoss::Fail
                 }
-                state => *state == PartitionState::Running && partition.lag == 0,
+                state => *state == PartitionState::Running && partition.lag == Some(0),
             }
         });
         host.stop(Duration::from_secs(10)).unwrap();

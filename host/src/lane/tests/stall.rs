@@ -165,6 +165,67 @@ fn a_lane_that_hangs_is_replaced_and_nothing_is_lost_or_repeated() {
 }
 
 #[test]
+fn a_lane_that_does_not_end_in_time_is_left_behind_and_has_no_say() {
+    let mut trap = Trap::new();
+    trap.bench.entity.lanes = 2;
+    trap.feed();
+    let host = Mutex::new(trap.bench.start());
+    let locked = || host.lock().unwrap();
+    wait(|| trap.bench.is_done());
+    trap.armed.store(true, Ordering::SeqCst);
+    // The second lane has that key's partition alone.
+    trap.bench.feed("in", std::iter::repeat_n(("a", "word"), 50));
+    wait(|| !trap.armed.load(Ordering::SeqCst));
+    trap.bench.entity.lanes = 1;
+    let (document, deadline) = (trap.bench.document(2), Duration::from_millis(100));
+    let change = locked().apply(document, trap.bench.programs(), deadline).unwrap();
+    assert_eq!((change.reassigned.len(), change.late, locked().left_behind()), (1, 1, 1));
+    wait(|| trap.bench.is_done() && runs(&locked()));
+    trap.release.request();
+    wait(|| {
+        assert!(locked().tend().unwrap().is_empty());
+        assert!(runs(&locked()), "what the lane that was left behind thinks: {:?}", status(&locked()));
+        locked().left_behind() == 0
+    });
+    trap.bench.feed("in", std::iter::repeat_n(("b", "word"), 50));
+    wait(|| trap.bench.is_done());
+    host.into_inner().unwrap().stop(Duration::from_secs(10)).unwrap();
+    for (key, count) in [("a", 100), ("b", 100), ("c", 50)] {
+        assert_eq!(trap.bench.outputs()[key], up_to(count), "{key}");
+    }
+}
+
+#[test]
+fn a_lane_in_place_of_another_leaves_alone_what_another_host_was_given_meanwhile() {
+    let trap = Trap::new();
+    trap.feed();
+    let mut host = trap.bench.start();
+    wait(|| trap.bench.is_done());
+    trap.armed.store(true, Ordering::SeqCst);
+    trap.feed();
+    wait(|| !trap.armed.load(Ordering::SeqCst));
+    let mut document = trap.bench.document(1);
+    document.host = "other".to_owned();
+    document.entities[0].partitions = vec![1];
+    let backends = crate::Backends { log: trap.bench.log.clone(), state: trap.bench.state.clone() };
+    let other = Host::start(document, trap.bench.programs(), backends).unwrap();
+    wait(|| runs(&other));
+    let replaced = |host: &mut Host| host.tend().unwrap().len() == 1;
+    let began = std::time::Instant::now();
+    while !replaced(&mut host) {
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+    wait(|| trap.bench.is_done());
+    let states: Vec<_> = status(&host).partitions.into_iter().map(|at| at.state).collect();
+    assert_eq!(states, [PartitionState::Running, PartitionState::Taken, PartitionState::Running]);
+    assert!(runs(&other), "{:?}", status(&other));
+    trap.release.request();
+    host.stop(Duration::from_secs(10)).unwrap();
+    other.stop(Duration::from_secs(10)).unwrap();
+    KEYS.iter().for_each(|key| assert_eq!(trap.bench.outputs()[*key], up_to(100), "{key}"));
+}
+
+#[test]
 fn a_lane_that_hangs_is_left_alone_while_nothing_waits_for_it() {
     let trap = Trap::new();
     // A position that was chosen is committed though no record comes, and that hangs.

@@ -47,7 +47,10 @@ impl Commits {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         let Some(cause) = self.broken.get() else { return Ok(()) };
-        let source = format!("an earlier commit failed, and nothing may follow what may be lost: {cause}");
+        let source = format!(
+            "an earlier commit failed, and nothing may follow what may be lost: {cause}; mend that and start this process \
+             again, which finds out what is on the disk"
+        );
         Err(Error::Backend { action: "write to the log", retryable: false, source: source.into() })
     }
 

@@ -4,6 +4,7 @@
 //! * All servers are written to before any is read from.
 //! * What was not done (scripts missing, slot moved, still loading) or may be done twice (everything but `raise`) is
 //!   sent again, with a wait that grows, until the time of one answer has passed. After that the error is the caller's.
+//! * Where replicas are waited for, an answer counts once enough of them have what it says; else it is asked for again.
 //! * A connection with trouble is closed; one that answered everything is kept.
 
 use std::thread;
@@ -110,15 +111,18 @@ impl Nodes {
         for piece in batch.pieces(&part.commands) {
             link.send(piece)?;
         }
-        if self.waits(call) {
-            let mut command = redis::cmd("WAIT");
-            // Answered before this side gives up waiting.
-            command
-                .arg(self.options.wait_replicas)
-                .arg((self.options.response_timeout / 2).as_millis() as u64);
-            link.send(&command.get_packed_command())?;
+        self.send_wait(call, &mut link).map(|()| link)
+    }
+
+    fn send_wait(&self, call: Call, link: &mut Link) -> Result<(), Problem> {
+        if !self.waits(call) {
+            return Ok(());
         }
-        Ok(link)
+        // Answered before this side gives up waiting.
+        let longest = (self.options.response_timeout / 2).as_millis() as u64;
+        let mut command = redis::cmd("WAIT");
+        command.arg(self.options.wait_replicas).arg(longest);
+        link.send(&command.get_packed_command())
     }
 
     fn waits(&self, call: Call) -> bool {
@@ -137,7 +141,7 @@ impl Nodes {
         for &command in &part.commands {
             let answer = match link.receive() {
                 Ok(Value::ServerError(error)) => {
-                    match self.remedy(&error, part.address, batch.bytes(command))? {
+                    match self.remedy(call, &error, part.address, batch.bytes(command))? {
                         Cure::Answer(answer) => Some(answer),
                         Cure::Load => {
                             load = true;
@@ -151,7 +155,7 @@ impl Nodes {
                     }
                 }
                 Ok(answer) => Some(answer),
-                Err(problem) => return self.lost(call, part.address, problem).map(Some),
+                Err(problem) => return self.cut_off(call, part, problem, answers),
             };
             if let Some(place) = answers.get_mut(command) {
                 *place = answer;
@@ -160,7 +164,7 @@ impl Nodes {
         if self.waits(call) {
             match link.receive() {
                 Ok(answer) => self.enough(&link, &answer)?,
-                Err(problem) => return self.lost(call, part.address, problem).map(Some),
+                Err(problem) => return self.cut_off(call, part, problem, answers),
             }
         }
         if load {
@@ -182,13 +186,20 @@ impl Nodes {
         match answer {
             Value::Int(found) if *found >= i64::from(wanted) => Ok(()),
             Value::Int(found) => {
-                Err(Problem::TooFewReplicas { server: link.address.to_string(), wanted, found: *found })
+                let server = link.address.to_string();
+                Err(Problem::TooFewReplicas { server, wanted, found: *found })
             }
             other => Err(link.unexpected(other)),
         }
     }
 
-    fn remedy(&self, error: &ServerError, address: &Address, command: &[u8]) -> Result<Cure, Problem> {
+    fn remedy(
+        &self,
+        call: Call,
+        error: &ServerError,
+        address: &Address,
+        command: &[u8],
+    ) -> Result<Cure, Problem> {
         let again = |problem, at_once| Ok(Cure::Again(Again { problem, at_once }));
         match Remedy::of(error, &address.to_string(), &self.options.prefix) {
             Remedy::LoadScripts => Ok(Cure::Load),
@@ -197,19 +208,23 @@ impl Nodes {
             Remedy::None(problem) => Err(problem),
             Remedy::Ask(text) => {
                 let Some(to) = Address::read(&text, address) else {
-                    return again(
-                        Problem::NotNow { server: address.to_string(), why: format!("ASK {text}") },
-                        false,
-                    );
+                    let (server, why) = (address.to_string(), format!("ASK {text}"));
+                    return again(Problem::NotNow { server, why }, false);
                 };
                 let mut link = self.link(&to)?;
                 link.ask(&redis::cmd("ASKING"))?;
                 link.send(command)?;
-                match link.receive()? {
+                self.send_wait(call, &mut link)?;
+                let answer = link.receive()?;
+                if self.waits(call) {
+                    let found = link.receive()?;
+                    self.enough(&link, &found)?;
+                }
+                match answer {
                     // The slot is on its way: some of its keys are here and some are there.
                     Value::ServerError(error) => {
-                        let why = format!("{error}");
-                        again(Problem::NotNow { server: link.address.to_string(), why }, false)
+                        let (server, why) = (link.address.to_string(), error.to_string());
+                        again(Problem::NotNow { server, why }, false)
                     }
                     answer => {
                         self.give_back(link);
@@ -218,6 +233,22 @@ impl Nodes {
                 }
             }
         }
+    }
+
+    /// The connection broke before all was answered. Where replicas are waited for, nobody knows which have what was.
+    fn cut_off(
+        &self,
+        call: Call,
+        part: &Part<'_>,
+        problem: Problem,
+        answers: &mut [Option<Value>],
+    ) -> Result<Option<Again>, Problem> {
+        if self.waits(call) {
+            for &command in &part.commands {
+                answers.get_mut(command).into_iter().for_each(|answer| *answer = None);
+            }
+        }
+        self.lost(call, part.address, problem).map(Some)
     }
 
     /// The connection is gone, or could not be made.
@@ -249,8 +280,7 @@ enum Cure {
 
 /// Commands without an answer, by server.
 fn plan<'a>(map: &'a Map, batch: &Batch, answers: &[Option<Value>]) -> (Vec<Part<'a>>, Option<Again>) {
-    let mut parts: Vec<Part<'a>> = Vec::with_capacity(map.primaries.len());
-    let mut again = None;
+    let (mut parts, mut again) = (Vec::<Part<'a>>::with_capacity(map.primaries.len()), None);
     let open = answers.iter().enumerate().filter(|(_, answer)| answer.is_none());
     for (command, _) in open {
         let slot = batch.slot(command);
@@ -265,3 +295,6 @@ fn plan<'a>(map: &'a Map, batch: &Batch, answers: &[Option<Value>]) -> (Vec<Part
     }
     (parts, again)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use super::controls::Control;
 use super::log::SimLog;
 use super::schedule::{Crashed, FAULTS, Fate, HostId, Schedule};
 use super::state::{Shared, SimState};
-use crate::lane::{Command, LaneSpec};
+use crate::lane::{Claims, Command, LaneSpec};
 use crate::log::TopicPartition;
 use crate::report::{PartitionState, Report};
 use crate::state::StateStore;
@@ -113,7 +113,7 @@ impl World {
             entity: Arc::new(self.bench.entity.clone()),
             program: Arc::new(Counter::new(true)),
             settings: Vec::new(),
-            partitions: partitions.to_vec(),
+            claims: Claims::of(partitions),
             log: Arc::new(SimLog {
                 log: self.bench.log.clone(),
                 schedule: self.schedule.clone(),

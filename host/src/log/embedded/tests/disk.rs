@@ -172,6 +172,7 @@ fn a_disk_that_fails_under_a_commit_ends_writing_and_loses_nothing() {
         "{text}"
     );
     assert!(text.contains("File too large"), "{text}");
+    assert!(text.contains("; mend that and start this process again"), "{text}");
     assert!(text.contains("takes no more writes: an earlier one failed"), "{text}");
     let log = open(dir.path());
     assert_eq!(values(&log, "t", 0, 0).unwrap(), [b"before"]);
