@@ -38,7 +38,7 @@ fn state_is_readable_with_redis_cli() {
     let text = cli(&server, &["get", &key("meta")]);
     assert_eq!(
         text,
-        "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{},\"topics\":{}}"
+        "{\"format\":1,\"partition_count\":6,\"partitioner\":\"murmur2\",\"versions\":{},\"topics\":{},\"inputs\":[]}"
     );
 }
 

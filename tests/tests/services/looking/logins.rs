@@ -43,7 +43,7 @@ fn logins_and_certificates_are_those_of_the_topology() {
     assert_eq!(total.len(), counted("a b a").len());
     let a = place.invoker(&[&["state", "get", "count", "total", "a"], &of[..]].concat()).succeeded();
     assert!(a.out.ends_with("  a  2\n"), "{a:?}");
-    assert_eq!(look(&["dlq", "replay"]).succeeded().out, "{\"replayed\":0}\n");
+    assert_eq!(look(&["dlq", "replay"]).succeeded().out, "{\"kept\":0,\"replayed\":0}\n");
 
     place
         .invoker(&["topics", "--topology", "topology.yaml"])
