@@ -1,0 +1,75 @@
+//! The body of a request, bounded in time: one that comes too slowly ends with an error.
+
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::time::{Instant, timeout};
+
+use super::error::{ApiError, Code};
+use crate::options::Limits;
+use crate::store::{Body, BodyError};
+
+/// The bytes of a body as they come. `limits` says how slowly they may.
+pub(super) fn streamed(body: HttpBody, limits: &Limits) -> Body {
+    let (idle, speed) = (limits.idle, limits.body_bytes_per_second);
+    let state = (body.into_data_stream(), Instant::now(), 0u64);
+    stream::unfold(state, move |(mut body, start, came)| async move {
+        let bytes = match timeout(idle, body.next()).await {
+            Err(_) => Err(BodyError::Slow),
+            Ok(None) => return None,
+            Ok(Some(Err(error))) => Err(BodyError::Cut(error.to_string())),
+            Ok(Some(Ok(bytes))) => Ok(bytes),
+        };
+        let came = came + bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let bytes = if is_slow(start.elapsed(), idle, came, speed) { Err(BodyError::Slow) } else { bytes };
+        Some((bytes, (body, start, came)))
+    })
+    .boxed()
+}
+
+fn is_slow(elapsed: Duration, idle: Duration, came: u64, speed: u64) -> bool {
+    let counted = elapsed.saturating_sub(idle).as_secs();
+    came < counted.saturating_mul(speed)
+}
+
+/// All of a body, at most `limit` bytes.
+pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut whole = Vec::new();
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(crate::StoreError::Body)?;
+        if whole.len() + bytes.len() > limit {
+            return Err(too_large(limit as u64));
+        }
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(whole.into())
+}
+
+/// Refuses a body that says of itself that it is too large, before any of it is read.
+pub(super) fn declared_fits(declared: Option<u64>, limit: u64) -> Result<(), ApiError> {
+    if declared.is_some_and(|declared| declared > limit) { Err(too_large(limit)) } else { Ok(()) }
+}
+
+fn too_large(limit: u64) -> ApiError {
+    let message = format!(
+        "more than {limit} bytes, which is the most that is taken\n\
+         the registry bounds what one push may take\n\
+         raise its limit, or push less"
+    );
+    ApiError::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_may_pause_but_not_drip() {
+        let second = Duration::from_secs(1);
+        assert!(!is_slow(second * 30, second * 30, 0, 1024));
+        assert!(!is_slow(second * 40, second * 30, 10 * 1024, 1024));
+        assert!(is_slow(second * 40, second * 30, 10 * 1024 - 1, 1024));
+    }
+}
