@@ -29,6 +29,8 @@ pub struct Limits {
     pub manifest_bytes: usize,
     /// Largest component of a function, bytes.
     pub component_bytes: u64,
+    /// Time that a function may take to describe itself when it is pushed.
+    pub describe: Duration,
     /// Requests that one client address may make per second. `None` = any number.
     pub requests_per_second: Option<u32>,
     /// Connections that are open at once; more wait.
@@ -52,6 +54,7 @@ impl Default for Limits {
             blob_bytes: 1 << 30,
             manifest_bytes: 4 << 20,
             component_bytes: 64 << 20,
+            describe: Duration::from_secs(5),
             requests_per_second: Some(5000),
             connections: 4096,
             idle: Duration::from_secs(30),

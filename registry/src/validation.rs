@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::digest::Digest;
 use crate::manifest::Link;
 use crate::name::Repository;
+use crate::options::Limits;
 use crate::store::{FunctionRecord, Store, StoreError};
 
 /// Components that are compiled at once.
@@ -40,10 +41,14 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// `limit` is the largest component, bytes.
-    pub fn new(limit: u64) -> Result<Self, EngineError> {
-        let options = EngineOptions { instances: CHECKS as u32 * 2, ..EngineOptions::default() };
-        Ok(Self { engine: Engine::new(options)?, turns: Arc::new(Semaphore::new(CHECKS)), limit })
+    pub fn new(limits: &Limits) -> Result<Self, EngineError> {
+        let options = EngineOptions {
+            instances: CHECKS as u32 * 2,
+            describe_deadline: limits.describe,
+            ..EngineOptions::default()
+        };
+        let turns = Arc::new(Semaphore::new(CHECKS));
+        Ok(Self { engine: Engine::new(options)?, turns, limit: limits.component_bytes })
     }
 
     /// Checks components, and stores what they declare. One that was checked before is not checked again.

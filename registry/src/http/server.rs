@@ -53,7 +53,7 @@ impl Server {
     pub async fn bind(address: SocketAddr, store: Store, options: Options) -> Result<Self, ServeError> {
         let failed = |error| ServeError::Listen { address, error };
         let audit = AuditLog::open(options.audit.as_deref()).map_err(ServeError::Audit)?;
-        let validator = Validator::new(options.limits.component_bytes)?;
+        let validator = Validator::new(&options.limits)?;
         let rate = App::limiter(options.limits.requests_per_second);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

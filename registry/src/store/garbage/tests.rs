@@ -44,7 +44,7 @@ async fn push(
 
 #[tokio::test]
 async fn what_nothing_refers_to_goes_and_the_rest_stays() {
-    let (store, validator) = (Store::memory(), Validator::new(1 << 20).unwrap());
+    let (store, validator) = (Store::memory(), Validator::new(&crate::Limits::default()).unwrap());
     let (kept, lost) = (blob(&store, b"{}").await, blob(&store, b"garbage").await);
     push(&store, &validator, &kept, 0).await.unwrap();
     let upload = store.start_upload(&name()).await.unwrap();
@@ -70,7 +70,8 @@ async fn nothing_within_the_grace_period_is_touched() {
 
 #[tokio::test]
 async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
-    let (store, validator) = (Arc::new(Store::memory()), Arc::new(Validator::new(1 << 20).unwrap()));
+    let (store, validator) =
+        (Arc::new(Store::memory()), Arc::new(Validator::new(&crate::Limits::default()).unwrap()));
     let collector = Arc::clone(&store);
     let collecting = tokio::spawn(async move {
         for _ in 0..200 {
@@ -103,7 +104,7 @@ async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
 
 #[tokio::test]
 async fn a_run_that_was_killed_is_made_good_by_the_next() {
-    let (store, validator) = (Store::memory(), Validator::new(1 << 20).unwrap());
+    let (store, validator) = (Store::memory(), Validator::new(&crate::Limits::default()).unwrap());
     let (kept, lost) = (blob(&store, b"{}").await, blob(&store, b"garbage").await);
     push(&store, &validator, &kept, 0).await.unwrap();
     // As a run leaves it that moved blobs and was killed: one of them is referred to.

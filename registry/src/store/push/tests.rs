@@ -30,7 +30,7 @@ impl Place {
         let store = Store::folder(folder.path()).unwrap();
         Self {
             store,
-            validator: Validator::new(1 << 20).unwrap(),
+            validator: Validator::new(&crate::Limits::default()).unwrap(),
             repository: name("team/a"),
             _folder: folder,
         }
