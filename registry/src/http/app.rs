@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -54,28 +54,40 @@ impl App {
         request: axum::extract::Request,
     ) -> Response {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
+        let (access, answer) = match self.admit(peer, &parts) {
+            Ok(access) => {
+                let answer = self.routed(&parts, body, &access).await;
+                (access, answer)
+            }
+            Err(error) => (Access::Anonymous { may_pull: false }, Err(error)),
+        };
+        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        let sends = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+        if sends && !response.status().is_success() {
+            // What is left of its body is not read, so nothing can follow on this connection.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.record(&access, peer, &parts, &response);
+        response
+    }
+
+    /// Who is asking, if it is not too often.
+    fn admit(&self, peer: SocketAddr, parts: &Parts) -> Result<Access, ApiError> {
         if self.rate.as_ref().is_some_and(|rate| rate.check_key(&peer.ip()).is_err()) {
             let message = "this address makes too many requests; try again in a second";
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message);
-            return error.with(header::RETRY_AFTER, "1").into_response();
+            return Err(error.with(header::RETRY_AFTER, "1"));
         }
-        let access = match login::access(&self.options, &parts.headers) {
-            Ok(access) => access,
-            Err(error) => {
-                let response = login::challenged(error, &self.options, &parts.headers, None).into_response();
-                self.record(&Access::Anonymous { may_pull: false }, peer, &parts, &response);
-                return response;
-            }
-        };
-        let answer = match path {
+        login::access(&self.options, &parts.headers)
+            .map_err(|error| login::challenged(error, &self.options, &parts.headers, None))
+    }
+
+    async fn routed(&self, parts: &Parts, body: axum::body::Body, access: &Access) -> Answer {
+        match parts.uri.path() {
             "/healthz" => Ok("ok\n".into_response()),
-            login::PATH => login::token(&self, &parts, &access),
-            _ => self.distribution(&parts, body, &access).await,
-        };
-        let response = answer.unwrap_or_else(IntoResponse::into_response);
-        self.record(&access, peer, &parts, &response);
-        response
+            login::PATH => login::token(self, parts, access),
+            _ => self.distribution(parts, body, access).await,
+        }
     }
 
     async fn distribution(&self, parts: &Parts, body: axum::body::Body, access: &Access) -> Answer {

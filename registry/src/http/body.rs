@@ -11,8 +11,11 @@ use super::error::{ApiError, Code};
 use crate::options::Limits;
 use crate::store::{Body, BodyError};
 
+/// Most bytes over a limit that are read and thrown away.
+const DRAINED: u64 = 16 << 20;
+
 /// The bytes of a body as they come. `limits` says how slowly they may.
-pub(super) fn streamed(body: HttpBody, limits: &Limits) -> Body {
+fn streamed(body: HttpBody, limits: &Limits) -> Body {
     let (idle, speed) = (limits.idle, limits.body_bytes_per_second);
     let state = (body.into_data_stream(), Instant::now(), 0u64);
     stream::unfold(state, move |(mut body, start, came)| async move {
@@ -47,9 +50,21 @@ pub(super) async fn whole(mut body: Body, limit: usize) -> Result<Bytes, ApiErro
     Ok(whole.into())
 }
 
-/// Refuses a body that says of itself that it is too large, before any of it is read.
-pub(super) fn declared_fits(declared: Option<u64>, limit: u64) -> Result<(), ApiError> {
-    if declared.is_some_and(|declared| declared > limit) { Err(too_large(limit)) } else { Ok(()) }
+/// The body of a request, unless it says of itself that it is larger than `limit`.
+///
+/// One that is not much too large is read to its end first: a client that sends without waiting would not see the answer.
+pub(super) async fn admitted(
+    body: HttpBody,
+    declared: Option<u64>,
+    limit: u64,
+    limits: &Limits,
+) -> Result<Body, ApiError> {
+    let mut body = streamed(body, limits);
+    let Some(declared) = declared.filter(|declared| *declared > limit) else { return Ok(body) };
+    if declared - limit <= DRAINED {
+        while let Some(Ok(_)) = body.next().await {}
+    }
+    Err(too_large(limit))
 }
 
 fn too_large(limit: u64) -> ApiError {

@@ -129,6 +129,7 @@ fn classify(error: &StoreError) -> (StatusCode, Code) {
         StoreError::OutOfOrder { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid),
         StoreError::Length { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid),
         StoreError::Body(BodyError::Slow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
+        StoreError::Body(BodyError::Source(_)) => (StatusCode::INTERNAL_SERVER_ERROR, Code::DigestInvalid),
         StoreError::Body(BodyError::Cut(_)) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
         StoreError::LinkUnknown { .. } => (StatusCode::NOT_FOUND, Code::ManifestBlobUnknown),
         StoreError::LinkSize { .. } | StoreError::Manifest(_) | StoreError::Function(_) => {

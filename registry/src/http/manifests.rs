@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 
 use super::app::{Answer, Call, DIGEST};
 use super::blobs::set;
-use super::body::{declared_fits, streamed, whole};
+use super::body::{admitted, whole};
 use crate::name::{Reference, Repository, Tag};
 use crate::store::{Push, StoreError};
 
@@ -42,8 +42,9 @@ pub(super) async fn push(
     let app = call.app;
     let limits = &app.options.limits;
     let tags: Vec<Tag> = call.query.all("tag").map(str::parse).collect::<Result<_, _>>()?;
-    declared_fits(call.declared_length(), limits.manifest_bytes as u64)?;
-    let content = whole(streamed(body, limits), limits.manifest_bytes).await?;
+    let limit = limits.manifest_bytes;
+    let body = admitted(body, call.declared_length(), limit as u64, limits).await?;
+    let content = whole(body, limit).await?;
     let push = Push {
         repository: name,
         reference,

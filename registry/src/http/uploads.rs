@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::app::{Answer, Call, DIGEST};
 use super::blobs::set;
-use super::body::{declared_fits, streamed};
+use super::body::admitted;
 use super::error::{ApiError, Code};
 use super::range::chunk;
 use crate::auth::Right;
@@ -31,8 +31,7 @@ pub(super) async fn start(call: &Call<'_>, name: &Repository, body: HttpBody) ->
     } else if call.query.get("digest").is_some() {
         let digest = digest(call)?;
         let limit = app.options.limits.blob_bytes;
-        declared_fits(call.declared_length(), limit)?;
-        let body = streamed(body, &app.options.limits);
+        let body = admitted(body, call.declared_length(), limit, &app.options.limits).await?;
         app.store.write_blob(name, &digest, body, limit).await?;
         return Ok(created(name, &digest));
     }
@@ -52,7 +51,7 @@ async fn is_mounted(call: &Call<'_>, name: &Repository, digest: &Digest) -> Resu
 
 /// PATCH: the next chunk.
 pub(super) async fn append(call: &Call<'_>, name: &Repository, id: Uuid, body: HttpBody) -> Answer {
-    let received = received(call, body)?;
+    let received = received(call, body).await?;
     let limit = call.app.options.limits.blob_bytes;
     match call.app.store.append(name, id, received, limit).await {
         Ok(offset) => Ok(progress(StatusCode::ACCEPTED, name, id, offset)),
@@ -63,7 +62,7 @@ pub(super) async fn append(call: &Call<'_>, name: &Repository, id: Uuid, body: H
 /// PUT: the last bytes, if any are left, and the digest of all.
 pub(super) async fn finish(call: &Call<'_>, name: &Repository, id: Uuid, body: HttpBody) -> Answer {
     let digest = digest(call)?;
-    let received = received(call, body)?;
+    let received = received(call, body).await?;
     let limit = call.app.options.limits.blob_bytes;
     match call.app.store.finish_upload(name, id, &digest, received, limit).await {
         Ok(_) => Ok(created(name, &digest)),
@@ -84,10 +83,10 @@ pub(super) async fn cancel(call: &Call<'_>, name: &Repository, id: Uuid) -> Answ
 }
 
 /// The body, and where it says that it belongs.
-fn received(call: &Call<'_>, body: HttpBody) -> Result<Received, ApiError> {
+async fn received(call: &Call<'_>, body: HttpBody) -> Result<Received, ApiError> {
     let limits = &call.app.options.limits;
     let declared = call.declared_length();
-    declared_fits(declared, limits.blob_bytes)?;
+    let body = admitted(body, declared, limits.blob_bytes, limits).await?;
     let range = call.header(header::CONTENT_RANGE).map(|text| {
         chunk(text).ok_or_else(|| {
             let message = "the header Content-Range is not of the form FIRST-LAST";
@@ -100,7 +99,7 @@ fn received(call: &Call<'_>, body: HttpBody) -> Result<Received, ApiError> {
     {
         return Err(StoreError::Length { declared: length, found: declared }.into());
     }
-    Ok(Received { body: streamed(body, limits), range })
+    Ok(Received { body, range })
 }
 
 fn digest(call: &Call<'_>) -> Result<Digest, ApiError> {

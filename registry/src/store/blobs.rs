@@ -119,7 +119,7 @@ impl Store {
             found => found?,
         };
         // Not the store's own copy, which may keep the old time: a new blob has a grace period.
-        let body = blob.content.map_err(|error| super::BodyError::Cut(error.to_string())).boxed();
+        let body = blob.content.map_err(|error| super::BodyError::Source(error.to_string())).boxed();
         self.write_blob(to, digest, body, u64::MAX).await?;
         Ok(true)
     }

@@ -49,6 +49,9 @@ pub enum BodyError {
     Cut(String),
     #[error("the body comes too slowly")]
     Slow,
+    /// It comes from the store itself.
+    #[error("cannot read what is in the store: {0}")]
+    Source(String),
 }
 
 impl StoreError {

@@ -150,7 +150,7 @@ impl Store {
 
     fn joined(&self, segments: Vec<ObjectMeta>) -> Body {
         let objects = self.objects.clone();
-        let gone = |error: object_store::Error| BodyError::Cut(error.to_string());
+        let gone = |error: object_store::Error| BodyError::Source(error.to_string());
         stream::iter(segments)
             .then(move |segment| {
                 let objects = objects.clone();

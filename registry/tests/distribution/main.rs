@@ -1,11 +1,6 @@
 //! The registry as clients meet it: real requests over loopback to a store in a real folder.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "these are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub, reason = "these are tests")]
 
 mod abuse;
 mod artifact;
