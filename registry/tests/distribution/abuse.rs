@@ -127,3 +127,16 @@ fn ways_out_of_the_store_lead_nowhere() {
     }
     assert_eq!(std::fs::read_dir(&registry.folder).unwrap().count(), 1);
 }
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let registry = Registry::start();
+    for name in ["Team/a", "team/_a", "team/-a", "team/a.", &"a".repeat(230)] {
+        let reply = registry.get(&format!("/v2/{name}/tags/list"));
+        assert_eq!(reply.error(), error(400, "NAME_INVALID"), "{name}");
+        let reply = registry.send("POST", &format!("/v2/{name}/blobs/uploads/"), &[], b"");
+        assert_eq!(reply.error(), error(400, "NAME_INVALID"), "{name}");
+    }
+    let reply = registry.get("/v2/team/a/manifests/-tag");
+    assert_eq!(reply.error(), error(400, "MANIFEST_INVALID"));
+}

@@ -15,4 +15,5 @@ mod manifests;
 mod pull;
 mod push;
 mod registry;
+mod table;
 mod tokens;
