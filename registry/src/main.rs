@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use invoker_registry::{CollectOptions, Limits, Namespace, Options, Server, Store, Tokens};
+use invoker_registry::{CollectOptions, Collected, Limits, Namespace, Options, Server, Store, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+
+/// Grace period of what is collected by itself.
+const DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Parser)]
 #[command(name = "invoker-registry", version, about = "Keeps functions and other OCI artifacts")]
@@ -32,7 +35,7 @@ struct GcArgs {
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
     /// Seconds for which what is new is left alone: it may belong to a push that is not done
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = DAY.as_secs())]
     grace: u64,
     /// Deletes nothing, and says what would be deleted
     #[arg(long)]
@@ -65,6 +68,9 @@ struct ServeArgs {
     /// Requests per second of one client address; 0 is any number
     #[arg(long, value_name = "COUNT", default_value_t = 5000)]
     max_rate: u32,
+    /// Seconds between two collections of garbage older than a day; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 21_600)]
+    gc_every: u64,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,9 +86,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn collect(args: &GcArgs) -> Result<(), Box<dyn std::error::Error>> {
     let options = CollectOptions { grace: Duration::from_secs(args.grace), dry_run: args.dry_run };
-    let found = Store::folder(&args.store)?.collect_garbage(options).await?;
+    collected(Store::folder(&args.store)?.collect_garbage(options).await?, args.dry_run);
+    Ok(())
+}
+
+/// Collects garbage again and again; what fails is tried the next time.
+async fn collect_every(store: Store, pause: Duration) {
+    loop {
+        tokio::time::sleep(pause).await;
+        match store.collect_garbage(CollectOptions { grace: DAY, dry_run: false }).await {
+            Ok(found) => collected(found, false),
+            Err(error) => tracing::warn!(%error, "cannot collect garbage"),
+        }
+    }
+}
+
+fn collected(found: Collected, dry_run: bool) {
     tracing::info!(
-        dry_run = args.dry_run,
+        dry_run,
         blobs = found.blobs,
         blob_bytes = found.blob_bytes,
         uploads = found.uploads,
@@ -91,7 +112,6 @@ async fn collect(args: &GcArgs) -> Result<(), Box<dyn std::error::Error>> {
         skipped = found.skipped,
         "collected garbage"
     );
-    Ok(())
 }
 
 async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
@@ -107,7 +127,11 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
         audit: args.audit,
         public_url: args.public_url,
     };
-    let server = Server::bind(args.listen, Store::folder(&args.store)?, options).await?;
+    let store = Store::folder(&args.store)?;
+    if args.gc_every > 0 {
+        tokio::spawn(collect_every(store.clone(), Duration::from_secs(args.gc_every)));
+    }
+    let server = Server::bind(args.listen, store, options).await?;
     tracing::info!(address = %server.address(), store = %args.store.display(), "serving");
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -14,6 +14,14 @@ pub(crate) const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// Layer of a function.
 pub(crate) const WASM_LAYER: &str = "application/wasm";
 
+/// Kinds whose fields must be what they should be.
+const KNOWN: [&str; 4] = [
+    IMAGE,
+    INDEX,
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
 /// Longest media type, bytes.
 const MEDIA_TYPE_BYTES: usize = 255;
 
@@ -58,6 +66,14 @@ struct Document {
     annotations: Option<BTreeMap<String, String>>,
 }
 
+/// The one field of a manifest of a kind that is not known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    #[serde(default)]
+    media_type: Option<String>,
+}
+
 /// A reference to something that must be there.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
@@ -84,7 +100,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Reads a manifest that came with the media type `header`.
     pub(crate) fn read(header: Option<&str>, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let document: Document = serde_json::from_slice(bytes)?;
+        let document = document(header, bytes)?;
         let media_type = media_type(header, &document)?;
         let subject = document.subject.as_ref().map(|found| digest("subject", found)).transpose()?;
         let is_function = document.config.as_ref().is_some_and(|config| config.media_type == WASM_CONFIG);
@@ -113,6 +129,18 @@ impl Manifest {
         let annotations = document.annotations.unwrap_or_default();
         Ok(Self { media_type, subject, artifact_type, annotations, blobs, manifests, components })
     }
+}
+
+/// Reads the fields. What is of no kind that we know may have others of the same names; of it only the kind is read.
+fn document(header: Option<&str>, bytes: &[u8]) -> Result<Document, ManifestError> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(document) => return Ok(document),
+        Err(error) => error,
+    };
+    let Ok(Kind { media_type: field }) = serde_json::from_slice(bytes) else { return Err(error.into()) };
+    let document = Document { media_type: field, ..Document::default() };
+    let kind = media_type(header, &document)?;
+    if KNOWN.contains(&kind.as_str()) { Err(error.into()) } else { Ok(document) }
 }
 
 fn digest(field: &str, found: &Descriptor) -> Result<Digest, ManifestError> {

@@ -17,6 +17,9 @@ use crate::store::{Received, StoreError};
 
 const UPLOAD_ID: header::HeaderName = header::HeaderName::from_static("docker-upload-uuid");
 
+/// Repositories in which a blob is looked for that is to be mounted from anywhere.
+const SIBLINGS: usize = 64;
+
 /// POST: begins an upload; with `digest`, it is all of it; with `mount`, it may not be needed.
 pub(super) async fn start(call: &Call<'_>, name: &Repository, body: HttpBody) -> Answer {
     let app = call.app;
@@ -40,13 +43,20 @@ pub(super) async fn start(call: &Call<'_>, name: &Repository, body: HttpBody) ->
 }
 
 /// Mounts only what the caller may pull where it is. A refusal is not told: it would tell that there is something.
+///
+/// Without `from`, the blob is looked for in the repositories beside this one.
 async fn is_mounted(call: &Call<'_>, name: &Repository, digest: &Digest) -> Result<bool, ApiError> {
-    let Some(from) = call.query.get("from") else { return Ok(false) };
-    let from: Repository = from.parse()?;
-    if call.access.check(&from, Right::Pull).is_err() {
-        return Ok(false);
+    let store = &call.app.store;
+    let places: Vec<Repository> = match call.query.get("from") {
+        Some(from) => vec![from.parse()?],
+        None => store.siblings(name).await?.into_iter().take(SIBLINGS).collect(),
+    };
+    for from in places.iter().filter(|from| call.access.check(from, Right::Pull).is_ok()) {
+        if store.mount_blob(from, name, digest).await? {
+            return Ok(true);
+        }
     }
-    Ok(call.app.store.mount_blob(&from, name, digest).await?)
+    Ok(false)
 }
 
 /// PATCH: the next chunk.

@@ -2,9 +2,9 @@
 
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::paths::CATALOG;
+use super::paths::{CATALOG, REPOSITORIES};
 use super::{Paths, Store, StoreError};
 use crate::name::Repository;
 
@@ -16,6 +16,15 @@ impl Store {
         let mut names: Vec<Repository> = found.iter().filter_map(name).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// The repositories beside this one: `team/b` for `team/a`.
+    pub(crate) async fn siblings(&self, repository: &Repository) -> Result<Vec<Repository>, StoreError> {
+        let parent = repository.as_str().rsplit_once('/').map(|(parent, _)| parent);
+        let folder = Path::from(format!("{REPOSITORIES}/{}", parent.unwrap_or_default()));
+        let listed = self.objects.list_with_delimiter(Some(&folder)).await?;
+        let name = |path: &Path| path.as_ref().strip_prefix(REPOSITORIES)?.strip_prefix('/')?.parse().ok();
+        Ok(listed.common_prefixes.iter().filter_map(name).filter(|found| found != repository).collect())
     }
 
     /// Whether something was pushed to a repository.

@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
 
-use rand::RngExt;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
 use crate::artifact::{image, noise, sha256};
 use crate::registry::Client;
 
-const ROUNDS: usize = 24;
 const PUSHERS: usize = 3;
 /// Answers after which a process is killed, at most.
 const ANSWERS: usize = 40;
@@ -122,25 +122,32 @@ fn leftovers(folder: &Path) -> Vec<String> {
     found
 }
 
+/// A number by name of the environment, which a soak sets.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
 #[test]
-fn nothing_acknowledged_is_lost_and_nothing_half_is_visible() {
+fn nothing_is_lost_or_half_visible_when_killed_at_random() {
+    let (rounds, mut random) =
+        (number("INVOKER_KILLS", 24), SmallRng::seed_from_u64(number("INVOKER_SEED", 1)));
     let folder = tempfile::tempdir().unwrap();
     let acknowledged = Mutex::new(BTreeMap::new());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
+        let number = usize::try_from(round).unwrap();
         let process = Process::start(folder.path());
         let (answered, answers) = mpsc::channel();
         let (client, acknowledged) = (process.client.clone(), &acknowledged);
         std::thread::scope(|scope| {
             for pusher in 0..PUSHERS {
                 let (client, answered) = (client.clone(), answered.clone());
-                scope.spawn(move || push(&client, round * PUSHERS + pusher, &answered, acknowledged));
+                scope.spawn(move || push(&client, number * PUSHERS + pusher, &answered, acknowledged));
             }
             drop(answered);
-            let first = rand::rng().random_range(1..ANSWERS);
-            answers.iter().take(first).for_each(drop);
+            answers.iter().take(random.random_range(1..ANSWERS)).for_each(drop);
             // Every other round, a collection is killed as well.
             let collection = (round % 2 == 1).then(|| collect(folder.path()));
-            answers.iter().take(rand::rng().random_range(1..ANSWERS)).for_each(drop);
+            answers.iter().take(random.random_range(1..ANSWERS)).for_each(drop);
             if let Some(mut collection) = collection {
                 collection.kill().unwrap();
                 collection.wait().unwrap();

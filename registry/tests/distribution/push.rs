@@ -150,7 +150,7 @@ fn an_upload_belongs_to_its_repository() {
 #[test]
 fn a_blob_of_another_repository_is_mounted() {
     let registry = Registry::start();
-    let digest = registry.client.push_blob("team/a", b"content");
+    let digest = registry.client.push_blob("other/a", b"content");
     let mount = |from: &str| {
         let path = format!("/v2/team/b/blobs/uploads/?mount={digest}{from}");
         registry.send("POST", &path, &[], b"")
@@ -160,7 +160,17 @@ fn a_blob_of_another_repository_is_mounted() {
         assert_eq!(reply.status, 202);
         assert!(reply.header("location").starts_with("/v2/team/b/blobs/uploads/"));
     }
-    let reply = mount("&from=team/a");
+    let reply = mount("&from=other/a");
     assert_eq!((reply.status, reply.header("docker-content-digest")), (201, digest.as_str()));
+    assert_eq!(registry.get(reply.header("location")).body, b"content");
+}
+
+#[test]
+fn a_blob_is_mounted_from_beside_when_nobody_says_from_where() {
+    let registry = Registry::start();
+    let digest = registry.client.push_blob("team/a", b"content");
+    let path = format!("/v2/team/b/blobs/uploads/?mount={digest}");
+    let reply = registry.send("POST", &path, &[], b"");
+    assert_eq!(reply.status, 201);
     assert_eq!(registry.get(reply.header("location")).body, b"content");
 }

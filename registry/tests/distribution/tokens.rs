@@ -102,6 +102,11 @@ fn nothing_is_mounted_from_where_one_may_not_pull() {
     let mount = |who: &str| registry.send("POST", &path, &[("authorization", &basic(who))], b"").status;
     assert_eq!(mount("pusher"), 202);
     assert_eq!(mount("admin"), 201);
+    let session = bearer(&token(&session(&registry, Some(&basic("pusher")), "repository:team/c:pull,push")));
+    let path = format!("/v2/team/c/blobs/uploads/?mount={}", sha256(b"{}"));
+    let mount = |value: &str| registry.send("POST", &path, &[("authorization", value)], b"").status;
+    assert_eq!(mount(&session), 202);
+    assert_eq!(mount(&basic("pusher")), 201);
 }
 
 #[test]
