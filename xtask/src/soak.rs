@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the kill tests of the suite, on the embedded backends and on Kafka and Redis, as long as one likes,
-//! with the command built for release.
+//! `cargo xtask soak`: the kill tests of the suite, on the embedded backends, on Kafka and Redis, and of the registry, as
+//! long as one likes, with the command built for release.
 
 use anyhow::Result;
 use clap::Args;
@@ -23,6 +23,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     process::shown(project.cargo().args(["build", "--release", "--package", "invoker"]))?;
     let mut test = project.cargo();
     test.args(["test", "--release", "--package", "invoker-tests", "--test", "kill", "--test", "failures"]);
+    test.args(["--package", "invoker-registry", "--test", "distribution"]);
     test.args(["--", "--nocapture", "killed_at_random"]);
     test.env("INVOKER_KILLS", options.kills.to_string()).env("INVOKER_SEED", options.seed.to_string());
     process::shown(&mut test)
