@@ -100,14 +100,19 @@ pub(crate) fn tail(log: &dyn Log, args: &TailArgs, printer: &mut Printer) -> Res
     }
     let mut reader = Reader::of(log)?;
     let mut show = Show { printer, left: args.limit.unwrap_or(u64::MAX) };
+    let mut starts = Vec::new();
     for partition in (0..topic.partitions).filter(|&partition| args.wants(partition)) {
         let place = TopicPartition { topic: topic.name.clone(), partition };
         let from = from.offset(&mut reader, &place)?;
         if args.follow {
-            reader.assign(&place, from)?;
+            starts.push((place, from));
         } else {
             reader.read(&place, from, |meta, record| show.take(meta, record))?;
         }
+    }
+    // Only now, as looking for a start reads its partition alone.
+    for (place, from) in &starts {
+        reader.assign(place, *from)?;
     }
     if args.follow { follow(log, reader, topic, args, show) } else { Ok(()) }
 }

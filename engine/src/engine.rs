@@ -94,6 +94,8 @@ impl Engine {
             records: 0,
             keys: 0,
             state: None,
+            writable: 0,
+            output_bytes: 0,
             description,
             panicked: None,
             lines: Lines::new(log),

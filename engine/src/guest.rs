@@ -22,6 +22,9 @@ pub(crate) struct Guest {
     pub(crate) records: usize,
     pub(crate) keys: usize,
     pub(crate) state: Option<Box<dyn StateAccess>>,
+    /// Bytes that it may still write to map states within the present call, of so many.
+    pub(crate) writable: usize,
+    pub(crate) output_bytes: usize,
     pub(crate) description: Arc<Description>,
     pub(crate) panicked: Option<Panic>,
     pub(crate) lines: Lines,
@@ -63,6 +66,8 @@ pub(crate) enum HostError {
     Exit(&'static str),
     #[error("it waited past its deadline")]
     Deadline,
+    #[error("it wrote more than {limit} bytes of state")]
+    OutputTooLarge { limit: usize },
 }
 
 impl From<HostError> for CallError {
@@ -70,6 +75,7 @@ impl From<HostError> for CallError {
         match error {
             HostError::State(error) => Self::State(error),
             HostError::Argument(message) => Self::BadArgument(message),
+            HostError::OutputTooLarge { limit } => Self::OutputTooLarge { limit },
             other => Self::Trapped { message: other.to_string(), frames: Vec::new() },
         }
     }

@@ -13,6 +13,8 @@ use crate::state::{StateAccess, StateError};
 
 /// Longest message and file name of a panic that are kept, bytes.
 const PANIC_BYTES: usize = 16 << 10;
+/// Most fields of a page, whatever is asked for.
+const PAGE: u32 = 1024;
 
 /// Makes both interfaces known to the linker.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -118,6 +120,9 @@ impl Guest {
         self.check_keys("map-set-many", keys)?;
         check_fields("map-set-many", keys, fields)?;
         check_column("map-set-many", "values", keys, values)?;
+        // What wasmtime bounds is one call to the host, and the host keeps all of them until this one ends.
+        let left = self.writable.checked_sub(fields.data.len() + values.data.len());
+        self.writable = left.ok_or(HostError::OutputTooLarge { limit: self.output_bytes })?;
         self.access()?.map_set_many(state, keys, fields, values).map_err(HostError::State)
     }
 
@@ -131,6 +136,7 @@ impl Guest {
     ) -> Result<Page, HostError> {
         self.state_of("map-scan", state, Wanted::Map)?;
         self.check_keys("map-scan", &[key])?;
+        let limit = limit.min(PAGE);
         let page = self.access()?.map_scan(state, key, prefix, start, limit).map_err(HostError::State)?;
         Ok(Page { fields: page.fields.into(), values: page.values.into(), next: page.next })
     }

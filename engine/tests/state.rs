@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashMap;
 
 use invoker_core::records::Column;
-use invoker_engine::{CallError, ScanPage, StateAccess, StateError};
+use invoker_engine::{CallError, InstanceOptions, ScanPage, StateAccess, StateError};
 use support::{Log, call, call_with, hostile, instance};
 
 /// State of one batch in memory. It trusts its arguments, as the engine promises.
@@ -129,4 +129,13 @@ fn a_function_that_was_lent_no_state_is_told_so() {
     let error = call(&["state:get"]).expect_err("no state");
     assert_eq!(error.to_string(), "state is not available: this function was given no state");
     assert!(!error.is_retryable());
+}
+
+#[test]
+fn what_a_call_writes_to_its_maps_is_bounded_as_a_whole() {
+    let options = InstanceOptions { output_bytes: 4 << 20, ..InstanceOptions::default() };
+    let mut instance = hostile().instantiate(&options).expect("starts");
+    let (result, _) = call_with(&mut instance, &["a", "state:hoard"], Box::<Memory>::default());
+    let error = result.expect_err("it never stops by itself");
+    assert!(matches!(error, CallError::OutputTooLarge { limit } if limit == 4 << 20), "{error}");
 }

@@ -79,9 +79,10 @@ pub(crate) fn replay(records: &Records, args: &DlqArgs, printer: &mut Printer) -
         ended.inspect_err(|_| sender.give_up())?;
     }
     printer.item(
-        || match sent {
-            0 => "there are no dead letters to send back".to_owned(),
-            _ => format!("sent {} back; a run of the topology takes them", counted(sent, "record")),
+        || match (sent, kept) {
+            (0, 1..) => format!("none can be sent back; {} stay", counted(kept, "record")),
+            (0, 0) => "there are no dead letters to send back".to_owned(),
+            (_, _) => format!("sent {} back; a run of the topology takes them", counted(sent, "record")),
         },
         || json!({"replayed": sent, "kept": kept}),
     )

@@ -55,7 +55,8 @@ fn rust_outputs(folder: &Path, cargo_target: Option<&Path>) -> Result<Vec<PathBu
         return Err(unreadable(&manifest, "its [package] has no name"));
     };
     let targets: Vec<PathBuf> = match cargo_target {
-        Some(dir) => vec![dir.to_owned()],
+        // Cargo runs in the project's folder.
+        Some(dir) => vec![folder.join(dir)],
         None => folder
             .ancestors()
             .filter(|dir| dir.join("Cargo.toml").is_file())
@@ -75,7 +76,8 @@ fn library_name(manifest: &str) -> Option<String> {
         let mut lines = manifest.lines().map(str::trim).skip_while(|line| *line != section).skip(1);
         lines.by_ref().take_while(|line| !line.starts_with('[')).find_map(|line| {
             let (field, value) = line.split_once('=')?;
-            (field.trim() == "name").then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+            let quoted = value.split(['"', '\'']).nth(1);
+            (field.trim() == "name").then(|| quoted.unwrap_or(value.trim()).to_owned())
         })
     };
     name_in("[lib]").or_else(|| name_in("[package]"))
@@ -131,6 +133,7 @@ mod tests {
         let library = "[package]\nname = \"a\"\n\n[lib]\ncrate-type = [\"cdylib\"]\nname = 'b'\n";
         assert_eq!(library_name(library).as_deref(), Some("b"));
         assert_eq!(library_name("[workspace]\n"), None);
+        assert_eq!(library_name("[package]\nname = \"a\" # of all\n").as_deref(), Some("a"));
     }
 
     #[test]

@@ -19,9 +19,15 @@ pub(super) fn inputs(args: &RunArgs, loaded: &Loaded) -> Result<Vec<Input>, Erro
             path.metadata().map_err(|error| feed::unreadable(path, &error))?;
         }
         let input = Input { topic: topic.clone(), source, format: args.input_records };
-        let stdin_twice =
-            input.source == InputSource::Stdin && inputs.iter().any(|i| i.source == input.source);
-        if stdin_twice || inputs.contains(&input) {
+        let again = |earlier: &Input| match (&earlier.source, &input.source) {
+            (InputSource::Stdin, InputSource::Stdin) => true,
+            (InputSource::Path(earlier_path), InputSource::Path(path)) => {
+                let (a, b) = (real(earlier_path), real(path));
+                earlier.topic == input.topic && (is_within(&a, &b) || is_within(&b, &a))
+            }
+            _ => false,
+        };
+        if inputs.iter().any(again) {
             let why = "its records would be split between them, or come twice";
             let help = "give it once; two entities may read one topic";
             return Err(Error::new(Exit::Usage, format!("input {place:?} is given twice"), why, help));
@@ -54,20 +60,45 @@ pub(super) fn outputs(args: &RunArgs, loaded: &Loaded, inputs: &[Input]) -> Resu
     Ok(outputs)
 }
 
+/// The same path however it is spelt, also of a file that is not there yet.
+fn real(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = || Some(parent.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether a path is another, or a file of that folder.
+fn is_within(path: &Path, other: &Path) -> bool {
+    path == other || path.parent() == Some(other)
+}
+
 /// Why this file cannot be an output beside these. Devices and pipes can be shared.
 fn taken(path: &Path, outputs: &[Output], inputs: &[Input]) -> Option<&'static str> {
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
         return None;
     }
-    let same = |other: &Path| match (path.canonicalize(), other.canonicalize()) {
-        (Ok(path), Ok(other)) => path == other || path.parent() == Some(&other),
-        _ => path == other,
-    };
+    let path = real(path);
+    let same = |other: &Path| is_within(&path, &real(other));
     let written = |output: &Output| matches!(&output.target, OutputTarget::Path(other) if same(other));
     let read = |input: &Input| matches!(&input.source, InputSource::Path(other) if same(other));
     match (outputs.iter().any(written), inputs.iter().any(read)) {
         (true, _) => Some("two outputs would write over each other"),
         (_, true) => Some("it is read as an input, too"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_however_it_is_spelt_and_whether_or_not_it_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("in")).unwrap();
+        assert!(is_within(&real(&at("o.txt")), &real(&at("in/../o.txt"))));
+        assert!(is_within(&real(&at("in/o.txt")), &real(&at("in"))));
+        assert!(!is_within(&real(&at("o.txt")), &real(&at("in"))));
     }
 }

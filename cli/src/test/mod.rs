@@ -73,7 +73,7 @@ pub struct TestArgs {
     #[arg(long)]
     pub bench: bool,
     /// Run the records of the cases many times, show where the function spends its time, and write every stack to a
-    /// file for https://profiler.firefox.com
+    /// file for Firefox's profiler
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "profile.json")]
     #[arg(conflicts_with_all = ["bench", "update"])]
     pub profile: Option<PathBuf>,

@@ -121,13 +121,6 @@ impl<C: Codec, O> Map<C, O> {
         Ok(Scan::new(self, key, prefix.as_ref(), None))
     }
 
-    /// The same from the field `start` on, itself included.
-    pub fn scan_from(&mut self, prefix: impl AsRef<[u8]>, start: impl AsRef<[u8]>) -> Result<Scan<'_, C, O>> {
-        let key = key(&self.call, self.stored.name)?;
-        self.settle()?;
-        Ok(Scan::new(self, key, prefix.as_ref(), Some(start.as_ref().to_vec())))
-    }
-
     fn put(&mut self, field: &[u8], value: Option<C::Item>) -> Result {
         let key = key(&self.call, self.stored.name)?;
         let at = self.overlay.find(key, field);
@@ -243,6 +236,19 @@ impl<C: Codec, O> Map<C, O> {
     }
 }
 
+impl<C: Codec> Map<C, Sorted> {
+    /// As [`scan`](Self::scan), from the field `start` on, itself included.
+    pub fn scan_from(
+        &mut self,
+        prefix: impl AsRef<[u8]>,
+        start: impl AsRef<[u8]>,
+    ) -> Result<Scan<'_, C, Sorted>> {
+        let key = key(&self.call, self.stored.name)?;
+        self.settle()?;
+        Ok(Scan::new(self, key, prefix.as_ref(), Some(start.as_ref().to_vec())))
+    }
+}
+
 impl<C: Codec, O: Order> State for Map<C, O> {
     type Codec = C;
     const KIND: StateKind = O::KIND;
@@ -278,7 +284,8 @@ impl<C: Codec, O> Keyed for Map<C, O> {
         self.before_of = NO_RECORD;
         while let Some((at, mut before)) = self.before.pop() {
             let Some(slot) = self.overlay.slot(at) else { continue };
-            before.changed |= self.flushed;
+            // What was not read before the record came was not given to the host either: `settle` reads all that is.
+            before.changed |= self.flushed && before.read;
             let listed = slot.changed;
             *slot = before;
             if slot.changed && !listed {

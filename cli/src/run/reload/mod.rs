@@ -111,7 +111,15 @@ impl Reloader {
         if self.seen == before {
             return Ok((None, Vec::new()));
         }
-        let topology = topology?;
+        let topology = match topology {
+            Ok(topology) => topology,
+            Err(error) => {
+                let is_told = self.seen.topology == before.topology;
+                // What was saved with it is built once it is mended.
+                (self.seen.projects, self.seen.components) = (before.projects, before.components);
+                return if is_told { Ok((None, Vec::new())) } else { Err(error) };
+            }
+        };
         let (built, errors) = self.build_changed(&before);
         self.seen.components = self.watched.components()?;
         if !errors.is_empty() && built.is_empty() {

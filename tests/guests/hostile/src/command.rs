@@ -143,6 +143,9 @@ fn call_state(batch: &InputBatch, what: &str, result: &mut BatchResult, record: 
             assert_eq!(items(&values).next().flatten(), Some(&b"value"[..]));
             assert_eq!(items(&page.fields).next().flatten(), Some(&b"field"[..]));
         }
+        "hoard" => loop {
+            state::map_set_many(1, &[key], &field, &column([Some(&vec![7; 1 << 20][..])]));
+        },
         "update" => result.states.push(StateUpdate { state: 0, keys: vec![key], values: value }),
         "prefetched" => drop(state::get_many(0, &[key])),
         "not-a-value" => drop(state::get_many(1, &[key])),
