@@ -14,6 +14,10 @@ pub(crate) const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// Layer of a function.
 pub(crate) const WASM_LAYER: &str = "application/wasm";
 
+/// Beginnings of the media types of layers whose content is fetched from other places by intent, and need not be here.
+const ELSEWHERE: [&str; 2] =
+    ["application/vnd.oci.image.layer.nondistributable.", "application/vnd.docker.image.rootfs.foreign."];
+
 /// Kinds whose fields must be what they should be.
 const KNOWN: [&str; 4] = [
     IMAGE,
@@ -34,6 +38,18 @@ pub enum ManifestError {
     MediaType(String),
     #[error("the header Content-Type says {header:?}, but `mediaType` of the manifest {field:?}")]
     Differs { header: String, field: String },
+    #[error(
+        "the manifest has both `manifests` and `config` or `layers`\n\
+         what it is would depend on who reads it\n\
+         push an index and an image by themselves"
+    )]
+    Both,
+    #[error(
+        "the function has no layer of the type application/wasm\n\
+         its config says that it is a function, and its components are such layers\n\
+         push the component as a layer, or give the config another media type"
+    )]
+    NoComponent,
     #[error("`{field}` has the digest {digest:?}, which is none: {error}")]
     Digest { field: String, digest: String, error: crate::digest::DigestError },
 }
@@ -49,8 +65,6 @@ pub(crate) struct Descriptor {
     pub(crate) artifact_type: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) annotations: BTreeMap<String, String>,
-    #[serde(default, skip_serializing)]
-    urls: Vec<String>,
 }
 
 /// The fields of manifests and indexes. `None` = absent or null.
@@ -102,6 +116,9 @@ impl Manifest {
     pub(crate) fn read(header: Option<&str>, bytes: &[u8]) -> Result<Self, ManifestError> {
         let document = document(header, bytes)?;
         let media_type = media_type(header, &document)?;
+        if document.manifests.is_some() && (document.config.is_some() || document.layers.is_some()) {
+            return Err(ManifestError::Both);
+        }
         let subject = document.subject.as_ref().map(|found| digest("subject", found)).transpose()?;
         let is_function = document.config.as_ref().is_some_and(|config| config.media_type == WASM_CONFIG);
         let config = document.config.iter().map(|found| ("config".to_owned(), found));
@@ -113,9 +130,14 @@ impl Manifest {
             if is_function && found.media_type == WASM_LAYER {
                 components.push(link.clone());
             }
-            if !lies_elsewhere(found) {
+            let is_elsewhere =
+                field != "config" && ELSEWHERE.iter().any(|kind| found.media_type.starts_with(kind));
+            if !is_elsewhere {
                 blobs.push(link);
             }
+        }
+        if is_function && components.is_empty() {
+            return Err(ManifestError::NoComponent);
         }
         let mut manifests = Vec::new();
         for (at, found) in document.manifests.iter().flatten().enumerate() {
@@ -149,12 +171,6 @@ fn digest(field: &str, found: &Descriptor) -> Result<Digest, ManifestError> {
         digest: shown(&found.digest),
         error,
     })
-}
-
-/// Whether content is fetched from other places by intent, and need not be here.
-fn lies_elsewhere(descriptor: &Descriptor) -> bool {
-    let kind = &descriptor.media_type;
-    !descriptor.urls.is_empty() || kind.contains(".nondistributable.") || kind.contains(".foreign.")
 }
 
 /// The media type by header or field; parameters of the header do not count.
@@ -209,8 +225,26 @@ mod tests {
     fn layers_that_lie_elsewhere_need_not_be_here() {
         let mut elsewhere = descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar", b"x");
         elsewhere["urls"] = json!(["https://example.com/x"]);
-        let image = json!({"config": descriptor("a/b", b"{}"), "layers": [elsewhere]});
-        assert_eq!(read(&image).blobs.len(), 1);
+        let mut here = descriptor("application/vnd.oci.image.layer.v1.tar", b"x");
+        here["urls"] = elsewhere["urls"].clone();
+        let image = json!({"config": elsewhere, "layers": [elsewhere, here]});
+        assert_eq!(read(&image).blobs.len(), 2);
+    }
+
+    #[test]
+    fn a_function_without_a_component_is_refused() {
+        let function = json!({"config": descriptor(WASM_CONFIG, b"{}"), "layers": [descriptor("a/b", b"x")]});
+        let refused = Manifest::read(None, function.to_string().as_bytes());
+        assert!(matches!(refused, Err(ManifestError::NoComponent)));
+    }
+
+    #[test]
+    fn what_is_an_image_and_an_index_at_once_is_refused() {
+        for field in ["layers", "config"] {
+            let value = if field == "layers" { json!([]) } else { descriptor("a/b", b"{}") };
+            let both = json!({"manifests": [], field: value}).to_string();
+            assert!(matches!(Manifest::read(None, both.as_bytes()), Err(ManifestError::Both)));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use invoker_engine::{Engine, EngineError, EngineOptions};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::digest::Digest;
 use crate::manifest::Link;
@@ -66,18 +66,29 @@ impl Validator {
                 let (digest, size, limit) = (digest.clone(), *size, self.limit);
                 return Err(ValidationError::Large { digest, size, limit }.into());
             }
-            let ended = |error: &dyn fmt::Display| ValidationError::Ended(error.to_string());
-            let _turn = self.turns.acquire().await.map_err(|error| ended(&error))?;
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let turn = turn.map_err(|error| ValidationError::Ended(error.to_string()))?;
             let bytes = store.read_small_blob(repository, digest, self.limit).await?;
             let engine = self.engine.clone();
-            let loaded = tokio::task::spawn_blocking(move || record(&engine, &bytes)).await;
-            let record = loaded
-                .map_err(|error| ended(&error))?
+            let record = in_turn(turn, move || record(&engine, &bytes))
+                .await?
                 .map_err(|message| ValidationError::Refused { digest: digest.clone(), message })?;
             store.write_function(repository, digest, &record).await?;
         }
         Ok(())
     }
+}
+
+/// Works on a thread that may block. The turn ends with the work, which goes on when nobody waits for it any more.
+async fn in_turn<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ValidationError> {
+    let working = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    working.await.map_err(|error| ValidationError::Ended(error.to_string()))
 }
 
 fn record(engine: &Engine, bytes: &[u8]) -> Result<FunctionRecord, String> {
@@ -95,5 +106,23 @@ fn record(engine: &Engine, bytes: &[u8]) -> Result<FunctionRecord, String> {
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validator").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_keeps_its_turn_till_its_work_ends() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+        assert!(in_turn(turn, move || ended.recv().ok()).now_or_never().is_none());
+        assert_eq!(turns.available_permits(), 0);
+        drop(end);
+        turns.acquire().await.unwrap().forget();
     }
 }

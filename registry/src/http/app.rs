@@ -39,6 +39,9 @@ pub(super) struct Call<'a> {
 
 pub(super) type Answer = Result<Response, ApiError>;
 
+/// Most bytes of a path in a line of the audit log.
+const AUDIT_PATH_BYTES: usize = 300;
+
 /// Header of digests.
 pub(super) const DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
 
@@ -134,7 +137,7 @@ impl App {
                 who: &access.to_string(),
                 from: peer.ip().to_string(),
                 method: parts.method.as_str(),
-                path: parts.uri.path(),
+                path: shortened(parts.uri.path()),
                 digest: response.headers().get(DIGEST).and_then(|digest| digest.to_str().ok()),
                 status: status.as_u16(),
             });
@@ -179,6 +182,12 @@ impl Call<'_> {
     pub(super) fn declared_length(&self) -> Option<u64> {
         self.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok())
     }
+}
+
+/// What the audit log shows of a path: anybody can send a long one.
+fn shortened(path: &str) -> &str {
+    let end = (0..=AUDIT_PATH_BYTES).rev().find(|at| path.is_char_boundary(*at)).unwrap_or_default();
+    if path.len() > AUDIT_PATH_BYTES { path.get(..end).unwrap_or_default() } else { path }
 }
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {

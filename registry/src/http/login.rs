@@ -85,7 +85,9 @@ pub(super) fn token(app: &App, parts: &Parts, access: &Access) -> Answer {
     let Some(tokens) = &app.options.tokens else {
         return Err(ApiError::not_found("this registry has no tokens: everybody may do everything"));
     };
-    if matches!(access, Access::Anonymous { may_pull: false }) {
+    // A session that could be traded for another one would never end, nor keep to what it asked for.
+    let is_session = matches!(access, Access::Holder { scopes: Some(_), .. });
+    if is_session || matches!(access, Access::Anonymous { may_pull: false }) {
         let message = "authentication required: give the name of a token and its secret";
         let error = ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message);
         return Err(error.with(header::WWW_AUTHENTICATE, &format!("Basic realm=\"{SERVICE}\"")));

@@ -55,6 +55,11 @@ pub enum BodyError {
 }
 
 impl StoreError {
+    /// Whether one record is broken, and the store as such works.
+    pub(crate) fn is_of_one_record(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Record { .. } | Self::Manifest(_))
+    }
+
     /// Whether the object store has no such object.
     pub(crate) fn is_missing(error: &object_store::Error) -> bool {
         matches!(error, object_store::Error::NotFound { .. })

@@ -1,7 +1,7 @@
 //! Manifests: read with their digest verified, and deleted with what points to them.
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
+use object_store::{ObjectStoreExt, PutMode};
 
 use super::{Paths, Store, StoreError};
 use crate::digest::Digest;
@@ -16,6 +16,11 @@ pub struct StoredManifest {
     pub content: Bytes,
 }
 
+/// How a manifest lies in the store.
+fn record(manifest: &StoredManifest) -> Vec<u8> {
+    [manifest.media_type.as_bytes(), b"\n", &manifest.content].concat()
+}
+
 impl Store {
     /// The manifest that a tag or digest names.
     pub async fn manifest(
@@ -24,11 +29,23 @@ impl Store {
         reference: &Reference,
     ) -> Result<StoredManifest, StoreError> {
         let unknown = || StoreError::ManifestUnknown(reference.to_string());
-        let digest = match reference {
-            Reference::Digest(digest) => digest.clone(),
-            Reference::Tag(tag) => self.resolve(repository, tag).await?.ok_or_else(unknown)?,
+        let tag = match reference {
+            Reference::Digest(digest) => {
+                return self.manifest_by_digest(repository, digest).await?.ok_or_else(unknown);
+            }
+            Reference::Tag(tag) => tag,
         };
-        self.manifest_by_digest(repository, &digest).await?.ok_or_else(unknown)
+        let mut digest = self.pointed(repository, tag).await?.ok_or_else(unknown)?;
+        loop {
+            if let Some(found) = self.manifest_by_digest(repository, &digest).await? {
+                return Ok(found);
+            }
+            // The tag may have moved, and the manifest that it pointed to be deleted, in between.
+            match self.pointed(repository, tag).await? {
+                Some(moved) if moved != digest => digest = moved,
+                _ => return Err(unknown()),
+            }
+        }
     }
 
     pub(crate) async fn manifest_by_digest(
@@ -65,29 +82,40 @@ impl Store {
         }
     }
 
+    /// Writes a manifest. The media type of one that is there stays: it may be released.
     pub(crate) async fn write_manifest(
         &self,
         repository: &Repository,
         manifest: &StoredManifest,
     ) -> Result<(), StoreError> {
-        let mut record = Vec::with_capacity(manifest.media_type.len() + 1 + manifest.content.len());
-        record.extend_from_slice(manifest.media_type.as_bytes());
-        record.push(b'\n');
-        record.extend_from_slice(&manifest.content);
-        self.objects.put(&Paths(repository).manifest(&manifest.digest), record.into()).await?;
+        let path = Paths(repository).manifest(&manifest.digest);
+        let created = self.objects.put_opts(&path, record(manifest).into(), PutMode::Create.into()).await;
+        if !matches!(created, Err(object_store::Error::AlreadyExists { .. })) {
+            return Ok(created.map(|_| ())?);
+        }
+        let record = match self.manifest_by_digest(repository, &manifest.digest).await {
+            Err(StoreError::Damaged { .. } | StoreError::Record { .. }) => record(manifest),
+            found => record(found?.as_ref().unwrap_or(manifest)),
+        };
+        // Written again even if it is the same: garbage collection leaves alone what is young.
+        self.objects.put(&path, record.into()).await?;
         Ok(())
     }
 
     /// Deletes a manifest, the tags that point to it and its place among referrers.
     pub async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), StoreError> {
-        let unknown = || StoreError::ManifestUnknown(digest.to_string());
         // A damaged one can be deleted too; what it refers to is then for garbage collection.
         let subject = match self.manifest_by_digest(repository, digest).await {
-            Err(StoreError::Damaged { .. }) => None,
-            found => {
-                let found = found?.ok_or_else(unknown)?;
-                Manifest::read(Some(&found.media_type), &found.content).ok().and_then(|read| read.subject)
-            }
+            Err(StoreError::Damaged { .. } | StoreError::Record { .. }) => None,
+            found => match found? {
+                Some(found) => {
+                    let read = Manifest::read(Some(&found.media_type), &found.content);
+                    read.ok().and_then(|read| read.subject)
+                }
+                // A delete that was killed leaves the tags.
+                None if self.delete_tags_of(repository, digest).await? => return Ok(()),
+                None => return Err(StoreError::ManifestUnknown(digest.to_string())),
+            },
         };
         self.remove(&Paths(repository).manifest(digest)).await?;
         self.delete_tags_of(repository, digest).await?;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 
 use super::tags::Move;
-use super::{Paths, Store, StoreError, StoredManifest};
+use super::{Store, StoreError, StoredManifest};
 use crate::digest::{Algorithm, Digest};
 use crate::manifest::{Link, Manifest};
 use crate::name::{Reference, Repository, Tag};
@@ -71,7 +71,11 @@ impl Store {
     pub async fn push(&self, push: &Push<'_>) -> Result<Pushed, StoreError> {
         let repository = push.repository;
         let manifest = Manifest::read(push.content_type, &push.content)?;
-        let stored = push.stored(&manifest)?;
+        let mut stored = push.stored(&manifest)?;
+        // What is damaged is written anew below, and any other error comes back there.
+        if let Ok(Some(found)) = self.manifest_by_digest(repository, &stored.digest).await {
+            stored.media_type = found.media_type;
+        }
         for tag in push.tags() {
             self.check_version(push, tag, &stored.digest).await?;
         }
@@ -80,21 +84,29 @@ impl Store {
         if let Some(subject) = &manifest.subject {
             self.write_referrer(repository, subject, &stored, &manifest).await?;
         }
-        let is_new = !self.has_manifest(repository, &stored.digest).await?;
-        self.write_manifest(repository, &stored).await?;
+        // A delete of the same manifest beside may take it, and find the tags or not: then it is pushed anew.
+        while !self.show(push, &manifest, &stored).await? {}
+        Ok(Pushed { digest: stored.digest, subject: manifest.subject })
+    }
+
+    /// Writes a manifest and points its tags to it. False if it is not there any more.
+    async fn show(
+        &self,
+        push: &Push<'_>,
+        manifest: &Manifest,
+        stored: &StoredManifest,
+    ) -> Result<bool, StoreError> {
+        let repository = push.repository;
+        self.write_manifest(repository, stored).await?;
         // Garbage collection may have seen the blobs before it could see the manifest. It takes them away first and
-        // looks for manifests afterwards, so one of the two notices.
-        if let Err(error) = self.check_links(repository, &manifest).await {
-            if is_new {
-                self.remove(&Paths(repository).manifest(&stored.digest)).await?;
-            }
-            return Err(error);
-        }
+        // looks for manifests afterwards, so one of the two notices. A manifest that is left without them has no tag and
+        // is garbage; it is not removed here, because another push of it may have been acknowledged.
+        self.check_links(repository, manifest).await?;
         self.add_repository(repository).await?;
         for tag in push.tags() {
             self.set_tag(repository, tag, &stored.digest, push.moving(tag)).await?;
         }
-        Ok(Pushed { digest: stored.digest, subject: manifest.subject })
+        self.has_manifest(repository, &stored.digest).await
     }
 
     /// Early, so that a version that is refused leaves nothing.
@@ -108,7 +120,11 @@ impl Store {
         }
     }
 
-    async fn check_links(&self, repository: &Repository, manifest: &Manifest) -> Result<(), StoreError> {
+    pub(super) async fn check_links(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+    ) -> Result<(), StoreError> {
         let blobs = manifest.blobs.iter().map(|link| ("blob", link));
         let links = blobs.chain(manifest.manifests.iter().map(|link| ("manifest", link)));
         stream::iter(links.map(Ok))

@@ -153,6 +153,18 @@ fn a_session_does_what_it_asked_for_and_no_more() {
 }
 
 #[test]
+fn a_session_is_not_traded_for_another_one() {
+    let registry = registry(false);
+    let pull = token(&session(&registry, Some(&basic("pusher")), "repository:team/a:pull"));
+    for scope in ["repository:team/a:pull", "repository:team/a:pull,push"] {
+        let reply = session(&registry, Some(&bearer(&pull)), scope);
+        assert_eq!(reply.error(), error(401, "UNAUTHORIZED"));
+        assert!(reply.header("www-authenticate").starts_with("Basic realm="));
+        assert_eq!(session(&registry, Some(&bearer("pusher-secret")), scope).status, 200);
+    }
+}
+
+#[test]
 fn anonymous_pull_is_an_option_and_no_more_than_pull() {
     let registry = registry(true);
     put(&registry, "team/a", "one", &basic("pusher"));
@@ -193,6 +205,10 @@ fn the_audit_log_says_who_changed_and_tried_what() {
             "ci POST /v2/other/a/blobs/uploads/ 403"
         ]
     );
+    let long = format!("/v2/other/a/manifests/{}", "a".repeat(2000));
+    registry.send("GET", &long, &[("authorization", "Digest x")], b"");
+    let line = std::fs::read_to_string(&path).unwrap().lines().last().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["path"], long[..300]);
     assert_eq!(lines[0]["digest"], sha256(b"{}"));
     assert!(lines[0]["at"].as_str().unwrap().ends_with('Z') && lines[0]["from"] == "127.0.0.1");
     assert!(!text.contains("ci-secret"));

@@ -112,7 +112,7 @@ impl Store {
 
     /// Digests that manifests of a repository hold, wherever in them: what a kind of manifest that we do not know refers
     /// to is kept as well.
-    async fn referenced(&self, repository: &Repository) -> Result<HashSet<Digest>, StoreError> {
+    pub(super) async fn referenced(&self, repository: &Repository) -> Result<HashSet<Digest>, StoreError> {
         use futures_util::TryStreamExt;
         let listed = self.objects.list(Some(&Paths(repository).folder("_manifests")));
         let listed: Vec<ObjectMeta> = listed.try_collect().await?;

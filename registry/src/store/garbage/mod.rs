@@ -7,6 +7,7 @@
 
 mod blobs;
 mod folder;
+mod manifests;
 mod records;
 mod uploads;
 
@@ -38,11 +39,12 @@ pub struct Collected {
     pub blob_bytes: u64,
     /// Uploads that were given up.
     pub uploads: u64,
-    /// Referrers, descriptions of functions and repositories that lost what they were about.
+    /// Tags, referrers, descriptions of functions and repositories that lost what they were about, and manifests without
+    /// a name that lack what they refer to.
     pub records: u64,
     /// Files of writes that did not end.
     pub files: u64,
-    /// Repositories that were left alone, because a manifest in them cannot be read.
+    /// Repositories that were left alone from where on a record in them cannot be read.
     pub skipped: u64,
 }
 
@@ -62,15 +64,13 @@ impl Store {
         let before = Utc::now().checked_sub_signed(grace).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let mut run = Run { store: self, options, before, found: Collected::default() };
         for repository in run.repositories().await? {
-            run.uploads(&repository).await?;
-            match run.blobs(&repository).await {
-                Err(error @ (StoreError::Damaged { .. } | StoreError::Record { .. })) => {
-                    tracing::warn!(%repository, %error, "no garbage is collected where a manifest cannot be read");
+            match run.repository(&repository).await {
+                Err(error) if error.is_of_one_record() => {
+                    tracing::warn!(%repository, %error, "no garbage is collected where a record cannot be read");
                     run.found.skipped += 1;
                 }
                 done => done?,
             }
-            run.records(&repository).await?;
         }
         if let Some(folder) = self.folder.clone() {
             let (before, dry_run) = (run.before, options.dry_run);
@@ -82,6 +82,14 @@ impl Store {
 }
 
 impl Run<'_> {
+    async fn repository(&mut self, repository: &Repository) -> Result<(), StoreError> {
+        self.uploads(repository).await?;
+        self.tags(repository).await?;
+        self.manifests(repository).await?;
+        self.blobs(repository).await?;
+        self.records(repository).await
+    }
+
     fn is_old(&self, object: &ObjectMeta) -> bool {
         object.last_modified <= self.before
     }

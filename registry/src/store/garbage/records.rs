@@ -15,7 +15,7 @@ impl Run<'_> {
     pub(super) async fn records(&mut self, repository: &Repository) -> Result<(), StoreError> {
         self.referrers(repository).await?;
         self.functions(repository).await?;
-        self.repository(repository).await
+        self.marker(repository).await
     }
 
     async fn referrers(&mut self, repository: &Repository) -> Result<(), StoreError> {
@@ -64,7 +64,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn repository(&mut self, repository: &Repository) -> Result<(), StoreError> {
+    async fn marker(&mut self, repository: &Repository) -> Result<(), StoreError> {
         let marker = match self.store.objects.head(&Paths(repository).catalog()).await {
             Err(error) if StoreError::is_missing(&error) => return Ok(()),
             found => found?,
@@ -83,7 +83,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn old(&self, repository: &Repository, folder: &str) -> Result<Vec<ObjectMeta>, StoreError> {
+    pub(super) async fn old(
+        &self,
+        repository: &Repository,
+        folder: &str,
+    ) -> Result<Vec<ObjectMeta>, StoreError> {
         let mut found = self.list(&Paths(repository).folder(folder)).await?;
         found.retain(|object| self.is_old(object));
         Ok(found)

@@ -69,6 +69,43 @@ async fn nothing_within_the_grace_period_is_touched() {
 }
 
 #[tokio::test]
+async fn a_tag_without_its_manifest_and_a_manifest_without_its_blobs_go() {
+    let (store, validator) = (Store::memory(), Validator::new(&crate::Limits::default()).unwrap());
+    let config = blob(&store, b"{}").await;
+    let (dangling, broken) =
+        (push(&store, &validator, &config, 0).await, push(&store, &validator, &config, 1).await);
+    let named = push(&store, &validator, &config, 2).await.unwrap();
+    let (dangling, broken) = (dangling.unwrap(), broken.unwrap());
+    store.remove(&Paths(&name()).manifest(&dangling)).await.unwrap();
+    store.delete_tag(&name(), &"t1".parse().unwrap()).await.unwrap();
+    assert_eq!(store.collect_garbage(CollectOptions { dry_run: true, ..NOW }).await.unwrap().records, 1);
+    store.remove(&Paths(&name()).blob(&config)).await.unwrap();
+    assert_eq!(store.collect_garbage(NOW).await.unwrap().records, 2);
+    assert_eq!(store.pointed(&name(), &"t0".parse().unwrap()).await.unwrap(), None);
+    assert!(!store.has_manifest(&name(), &broken).await.unwrap());
+    assert!(store.has_manifest(&name(), &named).await.unwrap());
+    assert_eq!(store.collect_garbage(NOW).await.unwrap(), Collected::default());
+}
+
+#[tokio::test]
+async fn a_broken_record_stops_the_collection_of_its_repository_alone() {
+    let store = Store::memory();
+    let lost = blob(&store, b"garbage").await;
+    for folder in ["_manifests", "_tags/x", "_functions"] {
+        let before: Repository = format!("team/0{}", folder.get(1..2).unwrap()).parse().unwrap();
+        let path = Path::from(format!("repositories/{before}/{folder}/sha256/{}", lost.hex()));
+        let path = if folder.starts_with("_tags") {
+            Paths(&before).folder("_tags").join("x").join("0")
+        } else {
+            path
+        };
+        store.objects.put(&path, b"broken".to_vec().into()).await.unwrap();
+    }
+    let found = store.collect_garbage(NOW).await.unwrap();
+    assert_eq!((found.skipped, found.blobs), (3, 1));
+}
+
+#[tokio::test]
 async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
     let (store, validator) =
         (Arc::new(Store::memory()), Arc::new(Validator::new(&crate::Limits::default()).unwrap()));
@@ -100,6 +137,48 @@ async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
         assert!(store.manifest_by_digest(&name(), &digest).await.unwrap().is_some());
     }
     assert_eq!(store.read_small_blob(&name(), &config, 10).await.unwrap(), b"{}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_that_meet_collections_fail_or_keep_their_blobs() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use object_store::local::LocalFileSystem;
+
+    let folder = tempfile::tempdir().unwrap();
+    // Not swept: without a grace period that takes files and folders which are being written to.
+    let files = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+    let store = Arc::new(Store::over(Arc::new(files)));
+    let validator = Validator::new(&crate::Limits::default()).unwrap();
+    let (collector, is_done) = (Arc::clone(&store), Arc::new(AtomicBool::new(false)));
+    let until = Arc::clone(&is_done);
+    let collecting = tokio::spawn(async move {
+        while !until.load(Ordering::Relaxed) {
+            collector.collect_garbage(NOW).await.unwrap();
+        }
+    });
+    let config = Digest::of(Algorithm::Sha256, b"{}");
+    let (mut kept, mut failed) = (0, 0);
+    for round in 0..4000 {
+        if kept >= 100 && failed >= 5 {
+            break;
+        }
+        blob(&store, b"{}").await;
+        match push(&store, &validator, &config, round % 8).await {
+            Ok(digest) => {
+                kept += 1;
+                assert!(store.has_manifest(&name(), &digest).await.unwrap());
+                assert_eq!(store.read_small_blob(&name(), &config, 10).await.unwrap(), b"{}");
+                // The blob is garbage again, so that pushes meet collections.
+                store.delete_manifest(&name(), &digest).await.unwrap();
+            }
+            Err(StoreError::LinkUnknown { .. }) => failed += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    is_done.store(true, Ordering::Relaxed);
+    collecting.await.unwrap();
+    assert!(kept >= 100 && failed >= 5, "{kept} pushes were kept, {failed} met a collection");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::manifest::IMAGE;
-use crate::store::Body;
+use crate::store::{Body, Paths};
 
 fn body(bytes: &[u8]) -> Body {
     stream::iter([Ok(Bytes::copy_from_slice(bytes))]).boxed()
@@ -134,4 +134,63 @@ async fn a_condemned_blob_is_taken_back_by_the_push_that_needs_it() {
     place.store.objects.rename(&paths.blob(&config), &condemned).await.unwrap();
     place.push("1.0.0", &image(&config, 2, ""), false).await.unwrap();
     assert_eq!(place.store.blob_size(&place.repository, &config).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_delete_that_was_killed_before_the_tags_is_gone_on_with() {
+    let place = Place::new();
+    let config = place.blob(b"{}").await;
+    let digest = place.push("1.0.0", &image(&config, 2, ""), false).await.unwrap().digest;
+    place.store.remove(&Paths(&place.repository).manifest(&digest)).await.unwrap();
+    assert_eq!(place.store.tags(&place.repository).await.unwrap(), []);
+    place.store.delete_manifest(&place.repository, &digest).await.unwrap();
+    let again = place.store.delete_manifest(&place.repository, &digest).await.unwrap_err();
+    assert!(matches!(again, StoreError::ManifestUnknown(_)));
+    place.push("1.0.0", &image(&config, 2, "other"), false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_beside_deletes_of_the_same_manifest_leave_no_tag_without_it() {
+    let place = Arc::new(Place::new());
+    let config = place.blob(b"{}").await;
+    let content = image(&config, 2, "");
+    let digest = Digest::of(Algorithm::Sha256, content.as_bytes());
+    for _ in 0..50 {
+        let beside = (Arc::clone(&place), digest.clone());
+        let deleting = tokio::spawn(async move {
+            let (place, digest) = beside;
+            match place.store.delete_manifest(&place.repository, &digest).await {
+                Err(StoreError::ManifestUnknown(_)) => {}
+                done => done.unwrap(),
+            }
+        });
+        place.push("latest", &content, false).await.unwrap();
+        deleting.await.unwrap();
+        let pointed = place.store.pointed(&place.repository, &"latest".parse().unwrap()).await.unwrap();
+        let is_there = place.store.has_manifest(&place.repository, &digest).await.unwrap();
+        assert!(pointed.is_none() || is_there);
+    }
+}
+
+#[tokio::test]
+async fn the_media_type_of_what_is_there_stays() {
+    let place = Place::new();
+    let config = place.blob(b"{}").await;
+    let content = image(&config, 2, "").replace(&format!("\"mediaType\":\"{IMAGE}\","), "");
+    let push = async |kind| {
+        let push = Push {
+            repository: &place.repository,
+            reference: &"1.0.0".parse().unwrap(),
+            tags: &[],
+            content_type: Some(kind),
+            content: Bytes::copy_from_slice(content.as_bytes()),
+            overwrite: false,
+            validator: &place.validator,
+        };
+        place.store.push(&push).await.unwrap()
+    };
+    push("a/first").await;
+    push("a/second").await;
+    let stored = place.store.manifest(&place.repository, &"1.0.0".parse().unwrap()).await.unwrap();
+    assert_eq!(stored.media_type, "a/first");
 }
