@@ -10,7 +10,7 @@
 //! repositories/<name>/_condemned/<run>/…               content that garbage collection is about to delete
 //! repositories/<name>/_uploads/<uuid>/start, <offset>  an upload and the segments that came
 //! repositories/<name>/_manifests/<algorithm>/<hex>     media type, line end, content
-//! repositories/<name>/_tags/<tag>/<number>             digest; the highest number counts
+//! repositories/<name>/_tags/<tag>/<number>             digest, or `deleted`; the highest number counts
 //! repositories/<name>/_referrers/<subject>/<digest>    descriptor
 //! repositories/<name>/_functions/<algorithm>/<hex>     what a component declares
 //! ```

@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use object_store::ObjectStoreExt;
+use object_store::local::LocalFileSystem;
 use serde_json::json;
 
 use super::*;
@@ -105,46 +107,8 @@ async fn a_broken_record_stops_the_collection_of_its_repository_alone() {
     assert_eq!((found.skipped, found.blobs), (3, 1));
 }
 
-#[tokio::test]
-async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
-    let (store, validator) =
-        (Arc::new(Store::memory()), Arc::new(Validator::new(&crate::Limits::default()).unwrap()));
-    let collector = Arc::clone(&store);
-    let collecting = tokio::spawn(async move {
-        for _ in 0..200 {
-            collector.collect_garbage(NOW).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-    });
-    let mut acknowledged = Vec::new();
-    for note in 0..200 {
-        let config = blob(&store, b"{}").await;
-        match push(&store, &validator, &config, note).await {
-            Ok(digest) => acknowledged.push(digest),
-            Err(StoreError::LinkUnknown { .. }) => {}
-            Err(error) => panic!("{error}"),
-        }
-        // The blob is garbage again, so that every push meets a collection.
-        if let Some(digest) = acknowledged.last().filter(|_| note % 2 == 0) {
-            store.delete_manifest(&name(), digest).await.unwrap();
-            acknowledged.pop();
-        }
-    }
-    collecting.await.unwrap();
-    assert!(!acknowledged.is_empty());
-    let config = Digest::of(Algorithm::Sha256, b"{}");
-    for digest in acknowledged {
-        assert!(store.manifest_by_digest(&name(), &digest).await.unwrap().is_some());
-    }
-    assert_eq!(store.read_small_blob(&name(), &config, 10).await.unwrap(), b"{}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn pushes_that_meet_collections_fail_or_keep_their_blobs() {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use object_store::local::LocalFileSystem;
-
+async fn pushes_beside_collections_lose_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     // Not swept: without a grace period that takes files and folders which are being written to.
     let files = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
