@@ -19,6 +19,8 @@ use crate::print::Printer;
 /// Samples that are enough, and how long they are waited for.
 const SAMPLES: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A round that takes less is followed by a longer one.
+const ROUND: Duration = Duration::from_millis(500);
 /// Functions that are shown, and the least share of one.
 const SHOWN: usize = 15;
 const LEAST: f64 = 0.01;
@@ -38,13 +40,18 @@ pub(super) fn profile(
     for (at, cases) in (1..).zip(groups.values()) {
         let load = Load::of(function, cases)?;
         let (began, enough) = (Instant::now(), SAMPLES * at / groups.len());
+        let mut times = 1;
         while profiler.count() < enough && began.elapsed() < PATIENCE / groups.len() as u32 {
+            let round = Instant::now();
             let manner = Manner { time_only: true, ..Manner::default() };
             let mut world = World::new(function, &load.settings, None, None, manner)?;
-            load.feed(&mut world, load.most)?;
+            load.feed(&mut world, times)?;
             let host = world.start()?;
             world.drain(&host)?;
             end(host)?;
+            if round.elapsed() < ROUND {
+                times = (times * 4).min(load.most);
+            }
         }
     }
     let samples = profiler.take();
