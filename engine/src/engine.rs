@@ -95,7 +95,6 @@ impl Engine {
             keys: 0,
             state: None,
             writable: 0,
-            output_bytes: 0,
             description,
             panicked: None,
             lines: Lines::new(log),

@@ -22,9 +22,8 @@ pub(crate) struct Guest {
     pub(crate) records: usize,
     pub(crate) keys: usize,
     pub(crate) state: Option<Box<dyn StateAccess>>,
-    /// Bytes that it may still write to map states within the present call, of so many.
+    /// Bytes that it may still write to map states within the present call.
     pub(crate) writable: usize,
-    pub(crate) output_bytes: usize,
     pub(crate) description: Arc<Description>,
     pub(crate) panicked: Option<Panic>,
     pub(crate) lines: Lines,
@@ -66,8 +65,8 @@ pub(crate) enum HostError {
     Exit(&'static str),
     #[error("it waited past its deadline")]
     Deadline,
-    #[error("it wrote more than {limit} bytes of state")]
-    OutputTooLarge { limit: usize },
+    #[error("it wrote more state than it may in one call")]
+    OutputTooLarge,
 }
 
 impl From<HostError> for CallError {
@@ -75,7 +74,6 @@ impl From<HostError> for CallError {
         match error {
             HostError::State(error) => Self::State(error),
             HostError::Argument(message) => Self::BadArgument(message),
-            HostError::OutputTooLarge { limit } => Self::OutputTooLarge { limit },
             other => Self::Trapped { message: other.to_string(), frames: Vec::new() },
         }
     }

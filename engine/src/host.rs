@@ -122,7 +122,7 @@ impl Guest {
         check_column("map-set-many", "values", keys, values)?;
         // What wasmtime bounds is one call to the host, and the host keeps all of them until this one ends.
         let left = self.writable.checked_sub(fields.data.len() + values.data.len());
-        self.writable = left.ok_or(HostError::OutputTooLarge { limit: self.output_bytes })?;
+        self.writable = left.ok_or(HostError::OutputTooLarge)?;
         self.access()?.map_set_many(state, keys, fields, values).map_err(HostError::State)
     }
 

@@ -130,7 +130,7 @@ pub(crate) fn begin(store: &mut Store<Guest>, phase: Phase, limits: CallLimits) 
     guest.phase = phase;
     guest.panicked = None;
     guest.memory.refused = false;
-    (guest.writable, guest.output_bytes) = (limits.output_bytes, limits.output_bytes);
+    guest.writable = limits.output_bytes;
     (guest.records, guest.keys) = (0, 0);
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn call_error(error: wasmtime::Error, guest: &mut Guest, limits: Call
     let frames = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
     let error = match error.downcast::<HostError>() {
         Ok(HostError::Deadline) => return CallError::Deadline { after: limits.deadline, frames },
+        Ok(HostError::OutputTooLarge) => return CallError::OutputTooLarge { limit: limits.output_bytes },
         Ok(other) => return with_frames(other.into(), frames),
         Err(error) => error,
     };

@@ -27,9 +27,6 @@ use crate::report::PartitionState;
 use crate::state::cache::Budget;
 use crate::state::{Answer, Applied, Scope, Take};
 
-/// Earlier owners that are fenced between two signs of life.
-const FENCED_AT_ONCE: usize = 16;
-
 impl<'a> Session<'a> {
     /// A new producer, and every partition of the assignment taken again with it.
     pub(super) fn start(spec: &'a LaneSpec, assignment: &'a mut Assignment) -> Result<Self, Trouble> {
@@ -83,7 +80,7 @@ impl<'a> Session<'a> {
         }
         old_ids.remove(&self.spec.transactional_id);
         let old_ids: Vec<_> = old_ids.into_iter().collect();
-        for some in old_ids.chunks(FENCED_AT_ONCE) {
+        for some in old_ids.chunks(log::FENCED_AT_ONCE) {
             self.spec.beat(Doing::Fencing);
             self.spec.log.fence(some).map_err(Trouble::log("fence earlier owners"))?;
         }

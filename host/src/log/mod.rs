@@ -224,6 +224,9 @@ pub trait Producer: Send {
     fn abort(&mut self) -> Result<(), Error>;
 }
 
+/// Ids that are fenced at the same time, as each takes some exchanges: no more of them are one step of a lane.
+pub(crate) const FENCED_AT_ONCE: usize = 16;
+
 /// A record log: makes sources and producers.
 pub trait Log: Send + Sync {
     fn topics(&self) -> &dyn Topics;

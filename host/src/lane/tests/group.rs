@@ -10,7 +10,7 @@ use invoker_core::document::{Delivery, InputDocument};
 use invoker_core::topology::Assignment;
 
 use super::native::{Bench, PARTITIONS, wait};
-use crate::log::{self, Committed, Dealt, Log, Member, Producer, Source, TopicPartition, TopicSpec, Topics};
+use crate::log::{self, Dealt, Log, Member, Producer, Source, TopicSpec, Topics};
 use crate::{Host, PartitionState, StartError};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -57,21 +57,11 @@ impl Log for Dealer {
         self.log.producer(id)
     }
 
-    fn fence(&self, ids: &[String]) -> Result<(), log::Error> {
-        self.log.fence(ids)
-    }
+    passed_on!();
 
     fn join(&self, group: &str, name: &str, topic: &str) -> Result<Box<dyn Member>, log::Error> {
         self.joined.lock().unwrap().push(format!("{name} of {group} for {topic}"));
         Ok(Box::new(self.clone()))
-    }
-
-    fn delete_group(&self, group: &str) -> Result<(), log::Error> {
-        self.log.delete_group(group)
-    }
-
-    fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, log::Error> {
-        self.log.group(group)
     }
 }
 
@@ -110,6 +100,16 @@ impl Table {
         let (log, told) = (Arc::clone(&bench.log), Arc::clone(&joined));
         bench.log = Arc::new(Dealer { log, says, let_go: release, joined: told, blind: blind.clone() });
         Self { bench, says: say, let_go, joined, blind }
+    }
+
+    /// The second input has two partitions.
+    fn with_a_shorter_input() -> Self {
+        let mut table = Self::new();
+        let spec = TopicSpec { name: "short".to_owned(), partitions: 2, ..TopicSpec::default() };
+        table.bench.log.topics().create(&spec).unwrap();
+        let second = InputDocument { topic: "short".to_owned(), start: Default::default() };
+        table.bench.entity.inputs.push(second);
+        table
     }
 
     fn say(&self, dealt: Dealt) {
@@ -212,11 +212,7 @@ fn what_the_group_says_is_its_own_is_taken_back() {
 
 #[test]
 fn a_partition_waits_until_every_input_has_it() {
-    let mut table = Table::new();
-    let spec = TopicSpec { name: "short".to_owned(), partitions: 2, ..TopicSpec::default() };
-    table.bench.log.topics().create(&spec).unwrap();
-    let second = InputDocument { topic: "short".to_owned(), start: Default::default() };
-    table.bench.entity.inputs.push(second);
+    let table = Table::with_a_shorter_input();
     let host = table.bench.start();
     table.say(Dealt::Given(vec![0, 1, 2]));
     wait(|| running(&host) == [0, 1]);
@@ -225,11 +221,7 @@ fn a_partition_waits_until_every_input_has_it() {
 
 #[test]
 fn an_input_that_cannot_be_looked_at_counts_as_it_was_last_seen() {
-    let mut table = Table::new();
-    let spec = TopicSpec { name: "short".to_owned(), partitions: 2, ..TopicSpec::default() };
-    table.bench.log.topics().create(&spec).unwrap();
-    let second = InputDocument { topic: "short".to_owned(), start: Default::default() };
-    table.bench.entity.inputs.push(second);
+    let table = Table::with_a_shorter_input();
     let host = table.bench.start();
     let is_blind = |blind| table.blind.store(blind, Ordering::SeqCst);
     is_blind(true);

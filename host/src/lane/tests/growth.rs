@@ -7,7 +7,7 @@ use std::time::Duration;
 use invoker_core::document::{Delivery, InputDocument, OnPartitionChange};
 
 use super::native::{Bench, PARTITIONS, up_to, wait};
-use crate::log::{Committed, Error, Log, Producer, Source, Topic, TopicPartition, TopicSpec, Topics};
+use crate::log::{Error, Log, Producer, Source, Topic, TopicSpec, Topics};
 use crate::{Host, PartitionState};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -52,17 +52,7 @@ impl Log for Growing {
         self.log.producer(id)
     }
 
-    fn fence(&self, ids: &[String]) -> Result<(), Error> {
-        self.log.fence(ids)
-    }
-
-    fn delete_group(&self, group: &str) -> Result<(), Error> {
-        self.log.delete_group(group)
-    }
-
-    fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, Error> {
-        self.log.group(group)
-    }
+    passed_on!();
 }
 
 fn bench(policy: OnPartitionChange) -> (Bench, Arc<Growing>) {

@@ -41,17 +41,7 @@ impl Log for Sticky {
         Ok(Box::new(StickyProducer { inner: self.log.producer(id)?, armed, release }))
     }
 
-    fn fence(&self, ids: &[String]) -> Result<(), Error> {
-        self.log.fence(ids)
-    }
-
-    fn delete_group(&self, group: &str) -> Result<(), Error> {
-        self.log.delete_group(group)
-    }
-
-    fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, Error> {
-        self.log.group(group)
-    }
+    passed_on!();
 }
 
 impl Producer for StickyProducer {

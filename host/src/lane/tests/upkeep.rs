@@ -83,17 +83,7 @@ impl Log for Deaf {
         self.log.producer(id)
     }
 
-    fn fence(&self, ids: &[String]) -> Result<(), Error> {
-        self.log.fence(ids)
-    }
-
-    fn delete_group(&self, group: &str) -> Result<(), Error> {
-        self.log.delete_group(group)
-    }
-
-    fn group(&self, group: &str) -> Result<Vec<(TopicPartition, Committed)>, Error> {
-        self.log.group(group)
-    }
+    passed_on!();
 }
 
 impl Source for DeafSource {

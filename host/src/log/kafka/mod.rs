@@ -53,8 +53,6 @@ const FETCH_BYTES: u32 = 8 << 20;
 const ASK: Duration = Duration::from_secs(5);
 /// How long the first answer may take, name look-up and log-in included.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Ids fenced at the same time.
-const FENCES: usize = 16;
 
 type Client = BaseConsumer<Context>;
 
@@ -173,7 +171,7 @@ impl Log for KafkaLog {
             let client = self.settings.transactional(id, self.settings.batch())?;
             init(&client, &self.settings)
         };
-        for some in transactional_ids.chunks(FENCES) {
+        for some in transactional_ids.chunks(super::FENCED_AT_ONCE) {
             std::thread::scope(|scope| {
                 let running: Vec<_> = some.iter().map(|id| scope.spawn(|| one(id))).collect();
                 let joined = running.into_iter().map(|thread| match thread.join() {
