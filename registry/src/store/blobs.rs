@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{GetResult, GetResultPayload, ObjectStoreExt};
+use object_store::{GetOptions, GetResult, GetResultPayload, ObjectStoreExt};
 use tokio_util::io::ReaderStream;
 
 use super::{Body, Paths, Store, StoreError};
@@ -48,19 +48,8 @@ impl Store {
 
     /// Bytes of a blob.
     pub async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64, StoreError> {
-        let paths = Paths(repository);
-        match self.objects.head(&paths.blob(digest)).await {
-            Err(error) if StoreError::is_missing(&error) => {
-                self.pardon(repository, digest).await?;
-                match self.objects.head(&paths.blob(digest)).await {
-                    Err(error) if StoreError::is_missing(&error) => {
-                        Err(StoreError::BlobUnknown(digest.clone()))
-                    }
-                    found => Ok(found?.size),
-                }
-            }
-            found => Ok(found?.size),
-        }
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        Ok(self.find_blob(repository, digest, options).await?.meta.size)
     }
 
     /// Reads a blob and verifies it on the way.
@@ -142,14 +131,25 @@ impl Store {
     }
 
     async fn open_blob(&self, repository: &Repository, digest: &Digest) -> Result<GetResult, StoreError> {
-        self.blob_size(repository, digest).await?;
-        self.objects.get(&Paths(repository).blob(digest)).await.map_err(|error| {
-            if StoreError::is_missing(&error) {
-                StoreError::BlobUnknown(digest.clone())
-            } else {
-                error.into()
-            }
-        })
+        self.find_blob(repository, digest, GetOptions::default()).await
+    }
+
+    /// A blob that is there, or was condemned and is taken back.
+    async fn find_blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        options: GetOptions,
+    ) -> Result<GetResult, StoreError> {
+        let path = Paths(repository).blob(digest);
+        match self.objects.get_opts(&path, options.clone()).await {
+            Err(error) if StoreError::is_missing(&error) => self.pardon(repository, digest).await?,
+            found => return Ok(found?),
+        }
+        match self.objects.get_opts(&path, options).await {
+            Err(error) if StoreError::is_missing(&error) => Err(StoreError::BlobUnknown(digest.clone())),
+            found => Ok(found?),
+        }
     }
 }
 
