@@ -157,26 +157,25 @@ impl Session<'_> {
         let topic = entity.inputs.get(input).map(|input| input.topic.as_str()).unwrap_or_default();
         let offset = self.batch.offsets.get(at).copied().unwrap_or_default();
         let log_tail = owned.log.to_string();
-        match entity.on_failure {
+        let stops = match entity.on_failure {
             OnFailure::Stop => {
                 let key = self.batch.keys.get(at).map(String::from_utf8_lossy);
                 let place = match entity.delivery {
                     Delivery::AtMostOnce => "here, and the records polled with it count as done",
                     _ => "in front of it",
                 };
-                let error = format!(
+                Some(format!(
                     "{topic}[{number}] offset {offset}, key {key:?}: {} ({}): {}; the partition stops {place} \
                      (onFailure: stop)",
                     failure.kind.name(),
                     failure.code,
                     failure.message,
-                );
-                add(&self.spec.report.rejected, 1);
-                self.go_back(partition)?;
-                self.stop_partition(number, &error);
-                return Ok(false);
+                ))
             }
-            OnFailure::Skip => add(&self.spec.report.skipped, 1),
+            OnFailure::Skip => {
+                add(&self.spec.report.skipped, 1);
+                None
+            }
             OnFailure::DeadLetter => {
                 let time = self.batch.timestamps.get(at).copied().unwrap_or(-1);
                 let provenance = vec![
@@ -194,25 +193,25 @@ impl Session<'_> {
                 ];
                 self.writer.begin()?;
                 let written = self.writer.dead_letter(&self.batch, at, number, provenance);
-                if let Err(TooLarge { topic: letters, bytes, limit }) =
-                    written.map_err(Trouble::log("write a dead letter"))?
-                {
-                    let error = format!(
+                match written.map_err(Trouble::log("write a dead letter"))? {
+                    Ok(()) => {
+                        add(&self.spec.report.dead_letters, 1);
+                        None
+                    }
+                    Err(TooLarge { topic: letters, bytes, limit }) => Some(format!(
                         "{topic}[{number}] offset {offset} failed ({}: {}), and its dead letter of {bytes} bytes, without \
                          value and headers, is over the limit of {limit} of topic {letters:?}; the partition stops in front of \
                          it: allow larger records there, or choose another onFailure",
                         failure.code, failure.message,
-                    );
-                    add(&self.spec.report.rejected, 1);
-                    self.go_back(partition)?;
-                    self.stop_partition(number, &error);
-                    return Ok(false);
+                    )),
                 }
-                add(&self.spec.report.dead_letters, 1);
             }
-        }
+        };
         add(&self.spec.report.rejected, 1);
-        Ok(true)
+        let Some(error) = stops else { return Ok(true) };
+        self.go_back(partition)?;
+        self.stop_partition(number, &error);
+        Ok(false)
     }
 
     /// The next poll of a partition starts behind what was processed.
