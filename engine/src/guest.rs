@@ -67,6 +67,15 @@ pub(crate) enum HostError {
     Deadline,
     #[error("it wrote more state than it may in one call")]
     OutputTooLarge,
+    #[error("it asked for more state than its memory holds")]
+    AnswerTooLarge,
+}
+
+impl HostError {
+    /// What the store said.
+    pub(crate) fn state(error: crate::state::StateError) -> Self {
+        if error.is_too_large() { Self::AnswerTooLarge } else { Self::State(error) }
+    }
 }
 
 impl From<HostError> for CallError {

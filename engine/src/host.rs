@@ -9,7 +9,7 @@ use crate::contract::{Level, OwnedColumn, PACKAGE, Page, SERVED};
 use crate::guest::{Guest, HostError, Panic, Phase};
 use crate::lines::cut;
 use crate::log::LogLevel;
-use crate::state::{StateAccess, StateError};
+use crate::state::{ScanLimit, StateAccess, StateError};
 
 /// Longest message and file name of a panic that are kept, bytes.
 const PANIC_BYTES: usize = 16 << 10;
@@ -99,14 +99,16 @@ impl Guest {
     fn get_many(&mut self, state: u16, keys: &[u32]) -> Result<Column, HostError> {
         self.state_of("get-many", state, Wanted::Value)?;
         self.check_keys("get-many", keys)?;
-        self.access()?.get_many(state, keys).map_err(HostError::State)
+        let most = self.memory.limit;
+        self.access()?.get_many(state, keys, most).map_err(HostError::state)
     }
 
     fn map_get_many(&mut self, state: u16, keys: &[u32], fields: &Column) -> Result<Column, HostError> {
         self.state_of("map-get-many", state, Wanted::Map)?;
         self.check_keys("map-get-many", keys)?;
         check_fields("map-get-many", keys, fields)?;
-        self.access()?.map_get_many(state, keys, fields).map_err(HostError::State)
+        let most = self.memory.limit;
+        self.access()?.map_get_many(state, keys, fields, most).map_err(HostError::state)
     }
 
     fn map_set_many(
@@ -136,8 +138,8 @@ impl Guest {
     ) -> Result<Page, HostError> {
         self.state_of("map-scan", state, Wanted::Map)?;
         self.check_keys("map-scan", &[key])?;
-        let limit = limit.min(PAGE);
-        let page = self.access()?.map_scan(state, key, prefix, start, limit).map_err(HostError::State)?;
+        let limit = ScanLimit { fields: limit.min(PAGE), bytes: self.memory.limit };
+        let page = self.access()?.map_scan(state, key, prefix, start, limit).map_err(HostError::state)?;
         Ok(Page { fields: page.fields.into(), values: page.values.into(), next: page.next })
     }
 

@@ -33,4 +33,4 @@ pub use load::{DescribeError, DescriptionError, LoadError};
 pub use log::{LogLevel, LogLine};
 pub use options::{EngineOptions, InstanceOptions};
 pub use profile::{Profiler, Sample};
-pub use state::{NoState, ScanPage, StateAccess, StateError};
+pub use state::{NoState, ScanLimit, ScanPage, StateAccess, StateError};

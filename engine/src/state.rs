@@ -11,11 +11,20 @@ use invoker_core::records::Column;
 /// Keys are indices into [`InputBatch::keys`](crate::InputBatch::keys). The engine has checked every index, kind and
 /// length against the batch and the description before it asks; `state` is an index into the function's states.
 /// Writes must be seen by later reads of the same call. Whether they last is decided by the host after the call.
+///
+/// `most` is how many bytes of values an answer may have, since an instance can hold no more: what would be longer is
+/// [`StateError::too_large`], before it is put together. Keys may repeat.
 pub trait StateAccess: Any + Send {
     /// Values of a value state, aligned with `keys`.
-    fn get_many(&mut self, state: u16, keys: &[u32]) -> Result<Column, StateError>;
+    fn get_many(&mut self, state: u16, keys: &[u32], most: usize) -> Result<Column, StateError>;
     /// Values of a map state; `keys` and `fields` run in parallel.
-    fn map_get_many(&mut self, state: u16, keys: &[u32], fields: &Column) -> Result<Column, StateError>;
+    fn map_get_many(
+        &mut self,
+        state: u16,
+        keys: &[u32],
+        fields: &Column,
+        most: usize,
+    ) -> Result<Column, StateError>;
     /// Writes a map state; an absent value deletes.
     fn map_set_many(
         &mut self,
@@ -24,15 +33,23 @@ pub trait StateAccess: Any + Send {
         fields: &Column,
         values: &Column,
     ) -> Result<(), StateError>;
-    /// Fields of one key that begin with `prefix`, from `start` on, at most `limit`.
+    /// Fields of one key that begin with `prefix`, from `start` on, at most `limit.fields` of them.
     fn map_scan(
         &mut self,
         state: u16,
         key: u32,
         prefix: &[u8],
         start: Option<&[u8]>,
-        limit: u32,
+        limit: ScanLimit,
     ) -> Result<ScanPage, StateError>;
+}
+
+/// How long a page may be.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanLimit {
+    pub fields: u32,
+    /// Of names and values together. A page ends early rather than be longer, unless it has one field alone.
+    pub bytes: usize,
 }
 
 /// Fields of one key; `fields` and `values` run in parallel.
@@ -49,12 +66,23 @@ pub struct ScanPage {
 pub struct StateError {
     cause: Box<dyn Error + Send + Sync>,
     retryable: bool,
+    too_large: bool,
 }
 
 impl StateError {
+    /// The answer would be longer than it may be.
+    pub fn too_large(most: usize) -> Self {
+        let cause = format!("the answer would have more than {most} bytes").into();
+        Self { cause, retryable: false, too_large: true }
+    }
+
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
     /// `retryable`: the same call may succeed later.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>, retryable: bool) -> Self {
-        Self { cause: cause.into(), retryable }
+        Self { cause: cause.into(), retryable, too_large: false }
     }
 
     pub fn is_retryable(&self) -> bool {
@@ -90,11 +118,11 @@ impl NoState {
 }
 
 impl StateAccess for NoState {
-    fn get_many(&mut self, _: u16, _: &[u32]) -> Result<Column, StateError> {
+    fn get_many(&mut self, _: u16, _: &[u32], _: usize) -> Result<Column, StateError> {
         Self::refuse()
     }
 
-    fn map_get_many(&mut self, _: u16, _: &[u32], _: &Column) -> Result<Column, StateError> {
+    fn map_get_many(&mut self, _: u16, _: &[u32], _: &Column, _: usize) -> Result<Column, StateError> {
         Self::refuse()
     }
 
@@ -108,7 +136,7 @@ impl StateAccess for NoState {
         _: u32,
         _: &[u8],
         _: Option<&[u8]>,
-        _: u32,
+        _: ScanLimit,
     ) -> Result<ScanPage, StateError> {
         Self::refuse()
     }

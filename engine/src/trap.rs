@@ -23,6 +23,7 @@ pub(crate) fn call_error(error: wasmtime::Error, guest: &mut Guest, limits: Call
     let error = match error.downcast::<HostError>() {
         Ok(HostError::Deadline) => return CallError::Deadline { after: limits.deadline, frames },
         Ok(HostError::OutputTooLarge) => return CallError::OutputTooLarge { limit: limits.output_bytes },
+        Ok(HostError::AnswerTooLarge) => return CallError::Memory { limit: guest.memory.limit, frames },
         Ok(other) => return with_frames(other.into(), frames),
         Err(error) => error,
     };

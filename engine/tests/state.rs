@@ -5,15 +5,22 @@ mod support;
 use std::collections::HashMap;
 
 use invoker_core::records::Column;
-use invoker_engine::{CallError, InstanceOptions, ScanPage, StateAccess, StateError};
+use invoker_engine::{CallError, InstanceOptions, ScanLimit, ScanPage, StateAccess, StateError};
 use support::{Log, call, call_with, hostile, instance};
 
 /// State of one batch in memory. It trusts its arguments, as the engine promises.
-#[derive(Default)]
 struct Memory {
     calls: usize,
     fails: bool,
+    /// Of every key.
+    value: Vec<u8>,
     fields: HashMap<(u32, Vec<u8>), Vec<u8>>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { calls: 0, fails: false, value: b"kept".to_vec(), fields: HashMap::new() }
+    }
 }
 
 impl Memory {
@@ -27,13 +34,22 @@ impl Memory {
 }
 
 impl StateAccess for Memory {
-    fn get_many(&mut self, state: u16, keys: &[u32]) -> Result<Column, StateError> {
+    fn get_many(&mut self, state: u16, keys: &[u32], most: usize) -> Result<Column, StateError> {
         self.called()?;
         assert_eq!(state, 2);
-        Ok(keys.iter().map(|_| Some(&b"kept"[..])).collect())
+        if keys.len() * self.value.len() > most {
+            return Err(StateError::too_large(most));
+        }
+        Ok(keys.iter().map(|_| Some(&self.value[..])).collect())
     }
 
-    fn map_get_many(&mut self, _: u16, keys: &[u32], fields: &Column) -> Result<Column, StateError> {
+    fn map_get_many(
+        &mut self,
+        _: u16,
+        keys: &[u32],
+        fields: &Column,
+        _: usize,
+    ) -> Result<Column, StateError> {
         self.called()?;
         let wanted = keys.iter().zip(fields.iter().flatten());
         Ok(wanted.map(|(key, field)| self.fields.get(&(*key, field.to_vec())).map(Vec::as_slice)).collect())
@@ -59,7 +75,7 @@ impl StateAccess for Memory {
         key: u32,
         prefix: &[u8],
         _: Option<&[u8]>,
-        _: u32,
+        _: ScanLimit,
     ) -> Result<ScanPage, StateError> {
         self.called()?;
         let found = || self.fields.iter().filter(|((of, field), _)| *of == key && field.starts_with(prefix));
@@ -80,7 +96,7 @@ fn a_function_reads_and_writes_the_state_of_its_batch() {
     result.expect("result");
     assert_eq!(log.take()[0].message, format!("got {:?}", Some(b"kept")));
     let fields = [Some(&b"field"[..])].into_iter().collect();
-    let values = state.map_get_many(1, &[2], &fields).expect("given back");
+    let values = state.map_get_many(1, &[2], &fields, usize::MAX).expect("given back");
     assert_eq!(values.get(0), Some(&b"value"[..]), "the state that was lent holds what was written");
 }
 
@@ -93,7 +109,7 @@ fn a_store_that_is_away_ends_the_call_and_is_given_back() {
     assert!(matches!(&error, CallError::State(_)) && error.is_retryable(), "{error}");
     assert_eq!(error.to_string(), "state is not available: connection refused");
     assert!(!instance.usable());
-    assert!(state.get_many(2, &[]).is_err(), "the same store came back");
+    assert!(state.get_many(2, &[], usize::MAX).is_err(), "the same store came back");
 }
 
 #[test]
@@ -138,4 +154,13 @@ fn what_a_call_writes_to_its_maps_is_bounded_as_a_whole() {
     let (result, _) = call_with(&mut instance, &["a", "state:hoard"], Box::<Memory>::default());
     let error = result.expect_err("it never stops by itself");
     assert!(matches!(error, CallError::OutputTooLarge { limit } if limit == 4 << 20), "{error}");
+}
+
+#[test]
+fn more_state_than_the_memory_of_an_instance_is_not_put_together() {
+    let store = Memory { value: vec![7; 1 << 20], ..Memory::default() };
+    let (result, _) = call_with(&mut instance(), &["a", "state:ask"], Box::new(store));
+    let error = result.expect_err("a thousand times a MiB");
+    let limit = InstanceOptions::default().memory_bytes;
+    assert!(matches!(error, CallError::Memory { limit: is, .. } if is == limit), "{error}");
 }

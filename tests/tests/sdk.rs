@@ -10,7 +10,7 @@ use invoker_core::function::SettingValue;
 use invoker_core::records::{Column, HeaderColumns};
 use invoker_engine::{
     BatchResult, CallError, Engine, EngineOptions, Failure, FailureKind, Function, InputBatch, Instance,
-    InstanceOptions, LogLevel, LogLine, NoState, Reject, ScanPage, StateAccess, StateError,
+    InstanceOptions, LogLevel, LogLine, NoState, Reject, ScanLimit, ScanPage, StateAccess, StateError,
 };
 use invoker_tests::built;
 
@@ -26,11 +26,17 @@ fn function(name: &str) -> Function {
 struct Fields(BTreeMap<(u32, Vec<u8>), Vec<u8>>);
 
 impl StateAccess for Fields {
-    fn get_many(&mut self, _: u16, keys: &[u32]) -> Result<Column, StateError> {
+    fn get_many(&mut self, _: u16, keys: &[u32], _: usize) -> Result<Column, StateError> {
         Ok(keys.iter().map(|_| Some(&b"\x03{\"times\":4}"[..])).collect())
     }
 
-    fn map_get_many(&mut self, _: u16, keys: &[u32], fields: &Column) -> Result<Column, StateError> {
+    fn map_get_many(
+        &mut self,
+        _: u16,
+        keys: &[u32],
+        fields: &Column,
+        _: usize,
+    ) -> Result<Column, StateError> {
         let wanted = keys.iter().zip(fields.iter().flatten());
         Ok(wanted.map(|(key, field)| self.0.get(&(*key, field.to_vec())).map(Vec::as_slice)).collect())
     }
@@ -57,7 +63,7 @@ impl StateAccess for Fields {
         key: u32,
         prefix: &[u8],
         start: Option<&[u8]>,
-        _: u32,
+        _: ScanLimit,
     ) -> Result<ScanPage, StateError> {
         let from = (key, start.unwrap_or(prefix).to_vec());
         let mut found =

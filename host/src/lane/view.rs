@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use invoker_core::records::{Column, RecordBatch};
-use invoker_engine::{ScanPage, StateAccess, StateError, StateUpdate};
+use invoker_engine::{ScanLimit, ScanPage, StateAccess, StateError, StateUpdate};
 
 use super::Trouble;
 use crate::state::cache::{Budget, CallColumns, PartitionCache};
@@ -65,17 +65,26 @@ impl StateView {
 }
 
 fn failed(error: state::Error) -> StateError {
+    if let state::Error::TooLarge { most } = error {
+        return StateError::too_large(most);
+    }
     let retryable = error.is_retryable();
     StateError::new(error, retryable)
 }
 
 impl StateAccess for StateView {
-    fn get_many(&mut self, state: u16, keys: &[u32]) -> Result<Column, StateError> {
-        self.cache.get_many(self.store.as_ref(), state, keys).map_err(failed)
+    fn get_many(&mut self, state: u16, keys: &[u32], most: usize) -> Result<Column, StateError> {
+        self.cache.get_many(self.store.as_ref(), state, keys, most).map_err(failed)
     }
 
-    fn map_get_many(&mut self, state: u16, keys: &[u32], fields: &Column) -> Result<Column, StateError> {
-        self.cache.map_get_many(self.store.as_ref(), state, keys, fields).map_err(failed)
+    fn map_get_many(
+        &mut self,
+        state: u16,
+        keys: &[u32],
+        fields: &Column,
+        most: usize,
+    ) -> Result<Column, StateError> {
+        self.cache.map_get_many(self.store.as_ref(), state, keys, fields, most).map_err(failed)
     }
 
     fn map_set_many(
@@ -95,7 +104,7 @@ impl StateAccess for StateView {
         key: u32,
         prefix: &[u8],
         start: Option<&[u8]>,
-        limit: u32,
+        limit: ScanLimit,
     ) -> Result<ScanPage, StateError> {
         let page = self.cache.map_scan(self.store.as_ref(), state, key, prefix, start, limit);
         let page = page.map_err(failed)?;

@@ -232,6 +232,9 @@ pub enum Error {
     NewerFormat { scope: String, found: u32, known: u32 },
     #[error("state of {scope} is damaged: {what}")]
     Damaged { scope: String, what: String },
+    /// More was asked for at once than an answer may have.
+    #[error("the answer would have more than {most} bytes")]
+    TooLarge { most: usize },
     #[error("timed out waiting for {what}")]
     TimedOut { what: String },
     #[error("{action} failed")]

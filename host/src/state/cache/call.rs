@@ -1,19 +1,23 @@
 //! Map states during a call: fields read and written.
 
+use std::collections::HashSet;
+
 use invoker_core::records::Column;
 
-use super::prefetch::check_length;
+use super::prefetch::{bounded, check_length};
 use super::{Bytes, PartitionCache, fields};
 use crate::state::{Error, Read, StateStore, Values};
 
 impl PartitionCache {
-    /// Values of a map state; `keys` (indices of distinct keys of the batch) and `fields_` run in parallel.
+    /// Values of a map state, of at most `most` bytes; `keys` (indices of distinct keys of the batch) and `names` run
+    /// in parallel.
     pub fn map_get_many(
         &mut self,
         store: &dyn StateStore,
         state: u16,
         keys: &[u32],
         names: &Column,
+        most: usize,
     ) -> Result<Column, Error> {
         self.load_fields(store, state, keys, names)?;
         let place = self.states.get(usize::from(state)).map(|state| state.place);
@@ -21,7 +25,7 @@ impl PartitionCache {
             let slot = *self.slots.get(key as usize)?;
             self.entries.fields(slot, place?).get(field?)?.at(self.now)
         };
-        Ok(keys.iter().zip(names.iter()).map(value).collect())
+        bounded(keys.iter().zip(names.iter()).map(value), most)
     }
 
     /// Reads the fields of which nothing is known.
@@ -37,9 +41,11 @@ impl PartitionCache {
             return Ok(());
         };
         wanted.clear();
+        let mut seen = HashSet::new();
         for (&key, field) in keys.iter().zip(names.iter()) {
             if let (Some(&slot), Some(field)) = (self.slots.get(key as usize), field)
                 && !self.entries.fields(slot, declared.place).contains_key(field)
+                && seen.insert((slot, field))
             {
                 wanted.push(slot, self.entries.key(slot), Some(field));
             }

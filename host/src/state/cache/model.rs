@@ -6,7 +6,7 @@ use invoker_core::commit::CommitId;
 use invoker_core::records::Column;
 use proptest::prelude::*;
 
-use super::tests::{COUNT, NOTE, PLAIN, Rig, SORTED, TTL, column, update};
+use super::tests::{COUNT, NOTE, PLAIN, Rig, SORTED, TTL, column, fields_at_most, update};
 use crate::state::StateStore;
 
 /// A write of a call: state, index of the key, field, value.
@@ -166,7 +166,7 @@ impl Pair {
     /// Every read that the call could make.
     fn reads_agree(&mut self, keys: &[&'static str]) {
         let all: Vec<u32> = (0..keys.len() as u32).collect();
-        let notes = self.rig.cache.get_many(&self.rig.store, NOTE, &all).unwrap();
+        let notes = self.rig.cache.get_many(&self.rig.store, NOTE, &all, usize::MAX).unwrap();
         assert_eq!(notes, self.values(NOTE, keys));
         for state in [PLAIN, SORTED] {
             for (index, key) in all.iter().zip(keys) {
@@ -185,7 +185,14 @@ impl Pair {
             loop {
                 let cache = &self.rig.cache;
                 let page = cache
-                    .map_scan(&self.rig.store, state, index, prefix.as_bytes(), start.as_deref(), limit)
+                    .map_scan(
+                        &self.rig.store,
+                        state,
+                        index,
+                        prefix.as_bytes(),
+                        start.as_deref(),
+                        fields_at_most(limit),
+                    )
                     .unwrap();
                 let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
                 found.extend(page.fields.iter().map(text).zip(page.values.iter().map(text)));

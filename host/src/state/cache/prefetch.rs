@@ -1,5 +1,7 @@
 //! The start of a batch: distinct keys, what must be read for them, and the columns that the call is given.
 
+use std::collections::HashSet;
+
 use invoker_core::records::Column;
 
 use super::cell::Cell;
@@ -162,8 +164,14 @@ impl PartitionCache {
         self.columns = columns;
     }
 
-    /// Values of a value state, aligned with `keys` (indices of distinct keys of the batch).
-    pub fn get_many(&mut self, store: &dyn StateStore, state: u16, keys: &[u32]) -> Result<Column, Error> {
+    /// Values of a value state, aligned with `keys` (indices of distinct keys of the batch), of at most `most` bytes.
+    pub fn get_many(
+        &mut self,
+        store: &dyn StateStore,
+        state: u16,
+        keys: &[u32],
+        most: usize,
+    ) -> Result<Column, Error> {
         let at = usize::from(state);
         let (Some(declared), Some(wanted)) = (self.states.get(at), self.wanted.get_mut(at)) else {
             return Ok(keys.iter().map(|_| None).collect());
@@ -171,9 +179,11 @@ impl PartitionCache {
         debug_assert_eq!(declared.kind, StateKind::Value);
         let place = declared.place;
         wanted.clear();
+        let mut seen = HashSet::new();
         for &key in keys {
             if let Some(&slot) = self.slots.get(key as usize)
                 && !self.entries.value(slot, place).is_known()
+                && seen.insert(slot)
             {
                 wanted.push(slot, self.entries.key(slot), None);
             }
@@ -194,8 +204,23 @@ impl PartitionCache {
             let slot = *self.slots.get(key as usize)?;
             self.entries.value(slot, place).at(self.now)
         };
-        Ok(keys.iter().map(value).collect())
+        bounded(keys.iter().map(value), most)
     }
+}
+
+/// A column of the values, unless it would have more than `most` bytes.
+pub(super) fn bounded<'a>(
+    values: impl Iterator<Item = Option<&'a [u8]>>,
+    most: usize,
+) -> Result<Column, Error> {
+    let mut column = Column::default();
+    for value in values {
+        if column.data.len() + value.map_or(0, <[u8]>::len) > most.min(i32::MAX as usize) {
+            return Err(Error::TooLarge { most });
+        }
+        column.push(value);
+    }
+    Ok(column)
 }
 
 /// A store that answers with fewer values than asked would turn the rest into absent ones.

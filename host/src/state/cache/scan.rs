@@ -2,6 +2,8 @@
 
 use std::ops::Bound;
 
+use invoker_engine::ScanLimit;
+
 use super::PartitionCache;
 use super::cell::Cell;
 use super::entries::Fields;
@@ -16,7 +18,21 @@ const IN_CHANGES: u8 = 1;
 pub(super) struct Wish<'a> {
     pub(super) prefix: &'a [u8],
     pub(super) start: Option<&'a [u8]>,
-    pub(super) limit: usize,
+    pub(super) limit: Limit,
+}
+
+/// How long a page may be: in order it ends early rather than be longer, unless it has one field alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    fields: usize,
+    bytes: usize,
+}
+
+impl Limit {
+    fn takes(self, page: &Page, field: &[u8], value: &[u8]) -> bool {
+        let bytes = page.fields.data.len() + page.values.data.len() + field.len() + value.len();
+        page.fields.len() < self.fields && (bytes <= self.bytes || page.fields.is_empty())
+    }
 }
 
 impl PartitionCache {
@@ -30,7 +46,7 @@ impl PartitionCache {
         key: u32,
         prefix: &[u8],
         start: Option<&[u8]>,
-        limit: u32,
+        limit: ScanLimit,
     ) -> Result<Page, Error> {
         let (Some(declared), Some(&slot)) =
             (self.states.get(usize::from(state)), self.slots.get(key as usize))
@@ -52,7 +68,9 @@ impl PartitionCache {
             changes: Changed { fields: self.entries.fields(slot, declared.place), cache: self },
             now: self.now,
         };
-        let wish = Wish { prefix, start, limit: (limit as usize).max(1) };
+        let bytes = limit.bytes.min(i32::MAX as usize);
+        let limit = Limit { fields: (limit.fields as usize).max(1), bytes };
+        let wish = Wish { prefix, start, limit };
         match declared.kind {
             StateKind::Map => merge.in_no_order(wish),
             _ => merge.in_order(wish),
@@ -112,7 +130,7 @@ impl<'a> Merge<'a> {
         let mut at_end = false;
         while !at_end {
             // One more than wanted, so that the last page needs no second look.
-            let page = self.page(from.as_deref(), wish.limit - answer.fields.len() + 1)?;
+            let page = self.page(from.as_deref(), wish.limit.fields - answer.fields.len() + 1)?;
             for ((field, value), &expires) in page.fields.iter().zip(page.values.iter()).zip(&page.expires) {
                 let field = field.unwrap_or_default();
                 while let Some((changed, cell)) = changes.next_if(|(changed, _)| *changed <= field) {
@@ -138,15 +156,13 @@ impl<'a> Merge<'a> {
     }
 
     /// False: the page is full, and goes on at this field.
-    fn take(&self, page: &mut Page, limit: usize, field: &[u8], value: Option<&[u8]>, expires: i64) -> bool {
-        if value.is_none() {
-            return true;
-        }
-        if page.fields.len() == limit {
+    fn take(&self, page: &mut Page, limit: Limit, field: &[u8], value: Option<&[u8]>, expires: i64) -> bool {
+        let Some(value) = value else { return true };
+        if !limit.takes(page, field, value) {
             page.next = Some(field.to_vec());
             return false;
         }
-        push(page, field, value, expires);
+        push(page, field, Some(value), expires);
         true
     }
 
@@ -159,14 +175,19 @@ impl<'a> Merge<'a> {
         };
         let mut from = (!rest.is_empty()).then(|| rest.to_vec());
         let mut in_store = stage == IN_STORE;
-        let mut changes = self.changes.from(if in_store { &[] } else { rest }, wish.prefix);
-        while in_store && answer.fields.len() < wish.limit {
-            let page = self.page(from.as_deref(), wish.limit - answer.fields.len())?;
+        let changes = self.changes.from(if in_store { &[] } else { rest }, wish.prefix);
+        while in_store && answer.fields.len() < wish.limit.fields {
+            let page = self.page(from.as_deref(), wish.limit.fields - answer.fields.len())?;
             for ((field, value), &expires) in page.fields.iter().zip(page.values.iter()).zip(&page.expires) {
                 let field = field.unwrap_or_default();
-                if value.is_some() && self.is_live(expires) && !self.changes.cover(field) {
-                    push(&mut answer, field, value, expires);
+                let Some(value) = value.filter(|_| self.is_live(expires) && !self.changes.cover(field))
+                else {
+                    continue;
+                };
+                if !wish.limit.takes(&answer, field, value) {
+                    return Err(Error::TooLarge { most: wish.limit.bytes });
                 }
+                push(&mut answer, field, Some(value), expires);
             }
             in_store = page.next.is_some();
             from = page.next;
@@ -175,13 +196,13 @@ impl<'a> Merge<'a> {
             answer.next = Some(continuation(IN_STORE, &from.unwrap_or_default()));
             return Ok(answer);
         }
-        let live = changes.by_ref().filter(|(_, cell)| cell.at(self.now).is_some());
-        for (field, cell) in live {
-            if answer.fields.len() == wish.limit {
+        for (field, cell) in changes {
+            let Some(value) = cell.at(self.now) else { continue };
+            if !wish.limit.takes(&answer, field, value) {
                 answer.next = Some(continuation(IN_CHANGES, field));
                 break;
             }
-            push(&mut answer, field, cell.at(self.now), cell.stored().1);
+            push(&mut answer, field, Some(value), cell.stored().1);
         }
         Ok(answer)
     }

@@ -143,6 +143,7 @@ fn call_state(batch: &InputBatch, what: &str, result: &mut BatchResult, record: 
             assert_eq!(items(&values).next().flatten(), Some(&b"value"[..]));
             assert_eq!(items(&page.fields).next().flatten(), Some(&b"field"[..]));
         }
+        "ask" => drop(state::get_many(2, &[key; 1000])),
         "hoard" => loop {
             state::map_set_many(1, &[key], &field, &column([Some(&vec![7; 1 << 20][..])]));
         },

@@ -1,7 +1,7 @@
 //! What a batch sees, and what a call leaves.
 
 use super::*;
-use crate::state::{Page, Values};
+use crate::state::{Error, Page, Values};
 
 #[test]
 fn a_batch_names_each_key_once_in_order() {
@@ -75,9 +75,9 @@ fn expired_values_read_as_absent() {
     rig.cache.keep(&[update(NOTE, &[(0, Some("n"))])]);
     let seen = |rig: &mut Rig, now| {
         rig.begin(&["a"], now);
-        let note = rig.cache.get_many(&rig.store, NOTE, &[0]).unwrap();
+        let note = rig.cache.get_many(&rig.store, NOTE, &[0], usize::MAX).unwrap();
         let field = rig.field(SORTED, 0, "f");
-        let page = rig.cache.map_scan(&rig.store, SORTED, 0, b"", None, 9).unwrap();
+        let page = rig.cache.map_scan(&rig.store, SORTED, 0, b"", None, fields_at_most(9)).unwrap();
         (note.get(0).is_some(), field.is_some(), page.fields.len())
     };
     for turn in ["uncommitted", "pinned", "clean", "read again"] {
@@ -142,10 +142,13 @@ fn a_batch_that_begins_drops_what_the_call_before_left() {
 fn indices_out_of_range_read_as_absent_and_write_nothing() {
     let mut rig = Rig::new(PLENTY);
     rig.begin(&["k"], 0);
-    assert_eq!(rig.cache.get_many(&rig.store, NOTE, &[0, 7]).unwrap(), column(&[None, None]));
-    assert_eq!(rig.cache.get_many(&rig.store, 99, &[0]).unwrap(), column(&[None]));
+    assert_eq!(rig.cache.get_many(&rig.store, NOTE, &[0, 7], usize::MAX).unwrap(), column(&[None, None]));
+    assert_eq!(rig.cache.get_many(&rig.store, 99, &[0], usize::MAX).unwrap(), column(&[None]));
     assert_eq!(rig.field(PLAIN, 7, "f"), None);
-    assert_eq!(rig.cache.map_scan(&rig.store, PLAIN, 7, b"", None, 1).unwrap(), Page::default());
+    assert_eq!(
+        rig.cache.map_scan(&rig.store, PLAIN, 7, b"", None, fields_at_most(1)).unwrap(),
+        Page::default()
+    );
     rig.set_field(PLAIN, 7, "f", Some("1"));
     rig.cache.keep(&[
         update(COUNT, &[(7, Some("1"))]),
@@ -153,4 +156,30 @@ fn indices_out_of_range_read_as_absent_and_write_nothing() {
         update(PLAIN, &[(0, None)]),
     ]);
     assert!(rig.cache.changes().state.is_empty());
+}
+
+#[test]
+fn an_answer_is_bounded_and_a_key_that_repeats_is_read_once() {
+    let mut rig = Rig::new(PLENTY);
+    rig.begin(&["a"], 0);
+    rig.set_field(PLAIN, 0, "f", Some("12345678"));
+    rig.cache.keep(&[update(NOTE, &[(0, Some("12345678"))])]);
+    rig.commit();
+    rig.promote();
+    for turn in ["read", "known"] {
+        if turn == "read" {
+            rig.cache.clear();
+        }
+        rig.begin(&["a"], 0);
+        let fields = column(&[Some("f"); 3]);
+        let read = |rig: &mut Rig, most| {
+            let values = rig.cache.get_many(&rig.store, NOTE, &[0; 3], most);
+            let found = rig.cache.map_get_many(&rig.store, PLAIN, &[0; 3], &fields, most);
+            (values.map(|it| it.data.len()), found.map(|it| it.data.len()))
+        };
+        assert!(matches!(read(&mut rig, 24), (Ok(24), Ok(24))), "{turn}");
+        let (values, found) = read(&mut rig, 23);
+        assert!(matches!(values, Err(Error::TooLarge { most: 23 })), "{turn}: {values:?}");
+        assert!(matches!(found, Err(Error::TooLarge { most: 23 })), "{turn}: {found:?}");
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use invoker_core::commit::{CommitId, Token};
 use invoker_core::function::{StateKind, StateSpec};
 use invoker_core::records::Column;
-use invoker_engine::StateUpdate;
+use invoker_engine::{ScanLimit, StateUpdate};
 
 use super::*;
 use crate::db::Database;
@@ -40,6 +40,10 @@ pub(super) fn specs() -> Vec<StateSpec> {
         spec("plain", StateKind::Map, false, None),
         spec("sorted", StateKind::SortedMap, false, Some(TTL)),
     ]
+}
+
+pub(super) fn fields_at_most(fields: u32) -> ScanLimit {
+    ScanLimit { fields, bytes: usize::MAX }
 }
 
 /// A cache over a store, and what a lane knows of its commits.
@@ -79,7 +83,8 @@ impl Rig {
     }
 
     pub(super) fn field(&mut self, state: u16, key: u32, field: &str) -> Option<String> {
-        let values = self.cache.map_get_many(&self.store, state, &[key], &column(&[Some(field)])).unwrap();
+        let values =
+            self.cache.map_get_many(&self.store, state, &[key], &column(&[Some(field)]), usize::MAX).unwrap();
         text(values.get(0))
     }
 
