@@ -3,21 +3,54 @@
 
 mod contract;
 mod instances;
+mod kafka;
 mod native;
 mod report;
 mod start;
 mod stateful;
 mod wordcount;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use report::Report;
 
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    local: Local,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Beside other ways to process what lies in Kafka
+    Kafka {
+        #[command(flatten)]
+        options: kafka::Options,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// A contender: copies a topic by hand
+    Copy(kafka::Copy),
+}
+
+#[derive(clap::Args)]
+struct Local {
     /// Which to run; all where none is named.
     benches: Vec<Bench>,
+    /// Rounds of each comparison; medians are reported.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    #[command(flatten)]
+    places: Places,
+}
+
+#[derive(clap::Args)]
+struct Places {
     /// Folder of the components that `cargo xtask guests` made.
     #[arg(long, default_value = "target/guests")]
     guests: PathBuf,
@@ -27,9 +60,6 @@ struct Arguments {
     /// Where the JSON goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
-    /// Rounds of each comparison; medians are reported.
-    #[arg(long, default_value_t = 9)]
-    rounds: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,24 +76,39 @@ enum Bench {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    match &arguments.command {
+        Some(Command::Copy(copy)) => kafka::run_copy(copy),
+        Some(Command::Kafka { options, places }) => {
+            kept(&kafka::run(options, &places.guests, &places.invoker)?, &places.out)
+        }
+        None => kept(&local(&arguments.local)?, &arguments.local.places.out),
+    }
+}
+
+fn local(arguments: &Local) -> Result<Vec<Report>> {
+    let Places { guests, invoker, .. } = &arguments.places;
     let wanted = |bench| arguments.benches.is_empty() || arguments.benches.contains(&bench);
     let mut reports = Vec::new();
     if wanted(Bench::Contract) {
-        reports.push(contract::run(&arguments.guests, arguments.rounds)?);
+        reports.push(contract::run(guests, arguments.rounds)?);
     }
     if wanted(Bench::Instances) {
-        reports.push(instances::run(&arguments.guests)?);
+        reports.push(instances::run(guests)?);
     }
     if wanted(Bench::Wordcount) {
-        reports.push(wordcount::run(&arguments.guests, arguments.rounds)?);
+        reports.push(wordcount::run(guests, arguments.rounds)?);
     }
     if wanted(Bench::Start) {
-        reports.push(start::run(&arguments.guests, &arguments.invoker, arguments.rounds)?);
+        reports.push(start::run(guests, invoker, arguments.rounds)?);
     }
-    std::fs::create_dir_all(&arguments.out)?;
-    for report in &reports {
+    Ok(reports)
+}
+
+fn kept(reports: &[Report], out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out)?;
+    for report in reports {
         report.print();
-        report.write(&arguments.out)?;
+        report.write(out)?;
     }
     Ok(())
 }

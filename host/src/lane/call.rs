@@ -184,7 +184,7 @@ impl Session<'_> {
         let Some(owned) = self.partitions.get_mut(partition) else { unreachable_partition() };
         let batch = if range.len() == self.batch.len() { &self.batch } else { &self.part };
         if !result.outputs.sources.is_empty() {
-            self.writer.begin()?;
+            self.writer.begin_records()?;
         }
         let written = self
             .writer

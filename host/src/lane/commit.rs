@@ -3,8 +3,8 @@
 //! | step | exactly-once | at-least-once | at-most-once |
 //! | --- | --- | --- | --- |
 //! | before a batch | | | offsets, committed |
-//! | after a batch | | outputs, committed | outputs, committed |
-//! | at a commit | outputs flushed → offsets added → state staged → **transaction committed** → (later) state promoted | state applied → offsets committed | |
+//! | after a batch | | outputs, committed; without state, on their way | outputs, committed |
+//! | at a commit | outputs flushed → offsets added → state staged → **transaction committed** → (later) state promoted | outputs flushed → state applied → offsets committed | |
 //! | a crash in between | the transaction decides by its id whether the staged state counts | the batch runs again | the batch is lost |
 //!
 //! Each position is written with the id of its commit, for every input of a partition, moved or not.
@@ -66,6 +66,8 @@ impl Session<'_> {
 
     fn commit_at_least_once(&mut self, touched: &[usize]) -> Result<bool, Trouble> {
         self.publish()?;
+        self.spec.beat(Doing::Flushing);
+        self.writer.deliver()?;
         if touched.is_empty() {
             return Ok(true);
         }
@@ -85,7 +87,7 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// At-least-once and at-most-once: what was written becomes visible now.
+    /// At-least-once and at-most-once: what was written becomes visible now, if it does not by itself.
     pub(super) fn publish(&mut self) -> Result<(), Trouble> {
         if !self.writer.open {
             return Ok(());

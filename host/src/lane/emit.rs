@@ -34,9 +34,14 @@ pub(super) struct TooLarge {
     pub(super) limit: usize,
 }
 
-/// The producer of a lane, with its topics opened.
+/// The producers of a lane, with their topics opened.
 pub(super) struct Writer {
+    /// Of its transactions.
     pub(super) producer: Box<dyn Producer>,
+    /// What records are written with where they go without transactions.
+    plain: Option<Box<dyn Producer>>,
+    /// Something was written without a transaction, and whether the log has it is not known.
+    under_way: bool,
     /// Per output of the function.
     outputs: Vec<Option<Output>>,
     dead_letters: Option<Output>,
@@ -57,8 +62,14 @@ struct Output {
 }
 
 impl Writer {
-    pub(super) fn open(mut producer: Box<dyn Producer>, spec: &LaneSpec) -> Result<Self, Trouble> {
+    pub(super) fn open(
+        mut producer: Box<dyn Producer>,
+        mut plain: Option<Box<dyn Producer>>,
+        spec: &LaneSpec,
+    ) -> Result<Self, Trouble> {
+        let writes = plain.as_mut().unwrap_or(&mut producer);
         let mut open = |topic: &String| {
+            let producer = &mut *writes;
             let (handle, partitions) = producer.open(topic).map_err(Trouble::log("open an output topic"))?;
             let limit = producer.record_limit(handle);
             Ok(Output { topic: topic.clone(), handle, partitions, limit })
@@ -68,7 +79,40 @@ impl Writer {
         let wanted = spec.entity.on_failure == invoker_core::document::OnFailure::DeadLetter;
         let dead_letters = if wanted { Some(open(&spec.entity.dead_letter_topic)?) } else { None };
         let headers = spec.program.description().headers;
-        Ok(Self { producer, outputs, dead_letters, headers, open: false, opened_at: Instant::now() })
+        Ok(Self {
+            producer,
+            plain,
+            under_way: false,
+            outputs,
+            dead_letters,
+            headers,
+            open: false,
+            opened_at: Instant::now(),
+        })
+    }
+
+    /// Makes sure that records can be written.
+    pub(super) fn begin_records(&mut self) -> Result<(), Trouble> {
+        match &mut self.plain {
+            None => self.begin(),
+            Some(plain) if !self.under_way => {
+                plain.begin().map_err(Trouble::log("begin to write"))?;
+                self.under_way = true;
+                Ok(())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Makes sure that the log has what was written without a transaction.
+    pub(super) fn deliver(&mut self) -> Result<(), Trouble> {
+        if let Some(plain) = &mut self.plain
+            && self.under_way
+        {
+            self.under_way = false;
+            plain.flush().map_err(Trouble::log("flush outputs"))?;
+        }
+        Ok(())
     }
 
     /// Makes sure that a transaction is open.
@@ -87,7 +131,11 @@ impl Writer {
     }
 
     pub(super) fn pending_bytes(&self) -> usize {
-        if self.open { self.producer.pending_bytes() } else { 0 }
+        match &self.plain {
+            Some(plain) if self.under_way => plain.pending_bytes(),
+            None if self.open => self.producer.pending_bytes(),
+            _ => 0,
+        }
     }
 
     /// Whether the log will take every output; otherwise the record to blame.
@@ -143,7 +191,7 @@ impl Writer {
                 // Without a key the source's partition decides, so that a repeated run writes the same.
                 (_, None) => partition % partitions.max(1),
             };
-            self.producer.write(handle, to, record)?;
+            self.plain.as_mut().unwrap_or(&mut self.producer).write(handle, to, record)?;
             written += 1;
         }
         Ok(written)
@@ -192,7 +240,8 @@ impl Writer {
         }
         headers.extend(provenance.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))));
         let record = RecordRef { headers: &headers, ..record };
-        self.producer.write(output.handle, partition % output.partitions.max(1), record).map(Ok)
+        let producer = self.plain.as_mut().unwrap_or(&mut self.producer);
+        producer.write(output.handle, partition % output.partitions.max(1), record).map(Ok)
     }
 
     fn output(&self, outputs: &OutputBatch, at: usize) -> Option<&Output> {

@@ -191,7 +191,7 @@ impl Session<'_> {
                     ("invoker-function", self.spec.program.digest().to_owned()),
                     (LOG, log_tail),
                 ];
-                self.writer.begin()?;
+                self.writer.begin_records()?;
                 let written = self.writer.dead_letter(&self.batch, at, number, provenance);
                 match written.map_err(Trouble::log("write a dead letter"))? {
                     Ok(()) => {

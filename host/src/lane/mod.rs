@@ -82,6 +82,12 @@ impl LaneSpec {
     fn scope(&self, partition: u32) -> Scope {
         Scope { deployment: self.deployment.clone(), entity: self.entity.id.clone(), partition }
     }
+
+    /// Whether outputs may come from a host that was taken for dead: what was written before may come again behind what was
+    /// written later. Where there is state, the last output of a key must be what its state says.
+    fn goes_without_transactions(&self) -> bool {
+        self.entity.delivery == Delivery::AtLeastOnce && self.program.description().states.is_empty()
+    }
 }
 
 /// Why a session cannot go on.

@@ -36,7 +36,11 @@ impl<'a> Session<'a> {
             .producer_within(&spec.transactional_id, transaction_timeout(spec))
             .map_err(Trouble::log("start the producer"))?;
         let source = spec.log.source().map_err(Trouble::log("start the source"))?;
-        let writer = Writer::open(producer, spec)?;
+        let plain = match spec.goes_without_transactions() {
+            true => spec.log.plain_producer().map_err(Trouble::log("start the producer of records"))?,
+            false => None,
+        };
+        let writer = Writer::open(producer, plain, spec)?;
         let limits = &spec.entity.limits;
         let most =
             spec.program.description().max_records.unwrap_or(u32::MAX).min(limits.batch_records).max(1);

@@ -238,6 +238,12 @@ pub trait Log: Send + Sync {
     fn producer_within(&self, transactional_id: &str, _open: Duration) -> Result<Box<dyn Producer>, Error> {
         self.producer(transactional_id)
     }
+    /// A producer whose records are seen as soon as the log has them, one by one, and which nobody can fence. It adds no
+    /// positions; its `begin` and `commit` only say where what `flush` and `pending_bytes` speak of begins and ends. `None` = this log's transactions
+    /// cost too little for that.
+    fn plain_producer(&self) -> Result<Option<Box<dyn Producer>>, Error> {
+        Ok(None)
+    }
     /// Fences these ids without producing: when it returns, none of their transactions is open and none can commit.
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error>;
     /// Says that a group will read a topic from its beginning, where a log drops what nobody waits for.

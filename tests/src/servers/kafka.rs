@@ -24,13 +24,12 @@ pub const GUEST: (&str, &str) = ("guest", "guest-secret");
 const COMMON: &str = include_str!("broker.properties");
 const SCRAM: [&str; 2] = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 /// Little memory and a quick start; it need not become fast.
-const JAVA: [&str; 9] = [
-    "-Xms32m",
-    "-Xmx256m",
+const SMALL: [&str; 3] = ["-Xms32m", "-Xmx256m", "-XX:TieredStopAtLevel=1"];
+const FAST: [&str; 2] = ["-Xms1g", "-Xmx1g"];
+const JAVA: [&str; 6] = [
     "-Xss512k",
     "-XX:MaxDirectMemorySize=256m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-Dlog4j2.disable.jmx=true",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -46,13 +45,15 @@ pub struct KafkaOptions {
     pub sasl: bool,
     /// Clients connect by TLS.
     pub tls: bool,
+    /// More memory, and code as fast as Java makes it: for benches.
+    pub fast: bool,
     /// Settings as in `server.properties`, name and value; they win.
     pub settings: Vec<(String, String)>,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { brokers: 1, sasl: false, tls: false, settings: Vec::new() }
+        Self { brokers: 1, sasl: false, tls: false, fast: false, settings: Vec::new() }
     }
 }
 
@@ -192,7 +193,7 @@ impl Broker {
         fs::write(data.join("meta.properties"), meta).context("write the identity of a broker")?;
         fs::copy(installed.home.join("formatted/bootstrap.checkpoint"), data.join("bootstrap.checkpoint"))
             .context("copy the formatted folder of a broker")?;
-        let mut arguments = installed.java_arguments();
+        let mut arguments = installed.java_arguments(if options.fast { &FAST } else { &SMALL });
         arguments.extend(["kafka.Kafka".into(), file.display().to_string()]);
         let server = Server::new(format!("Kafka broker {id}"), "java".into(), arguments, folder);
         Ok(Self { server, id, client, internal })
@@ -306,16 +307,16 @@ impl Installed {
         Ok(Self { class_path: read("classpath")?, cluster_id: read("cluster-id")?, home })
     }
 
-    fn java_arguments(&self) -> Vec<String> {
+    fn java_arguments(&self, more: &[&str]) -> Vec<String> {
         let archive = format!("-XX:SharedArchiveFile={}", self.home.join("kafka.jsa").display());
-        let mut all: Vec<_> = JAVA.map(str::to_owned).into();
+        let mut all: Vec<_> = JAVA.iter().chain(more).map(|&word| word.to_owned()).collect();
         all.extend([archive, "-cp".into(), self.class_path.clone()]);
         all
     }
 
     fn java(&self) -> Command {
         let mut command = Command::new("java");
-        command.args(self.java_arguments());
+        command.args(self.java_arguments(&SMALL));
         command
     }
 

@@ -79,21 +79,39 @@ fn at_least_once_loses_nothing_and_its_state_is_what_its_outputs_say() {
     }
 }
 
+/// A host that copies these partitions from `in` to `out`.
+fn copying(pipeline: &Pipeline, delivery: &str, partitions: &[u32]) -> String {
+    let Pipeline { name, kafka, redis, .. } = pipeline;
+    format!(
+        "deployment: {name}\nhost: h\nkafka: {{ bootstrapServers: {kafka:?} }}\nredis: {{ url: {redis:?} }}\nentities:\n\
+         - id: {FIRST}\n  function: {}\n  inputs: [{{ topic: {} }}]\n  outputs: [{}]\n  partitions: {partitions:?}\n  \
+         partitionCount: 4\n  delivery: {delivery}\n  limits: {{ batchRecords: 16 }}\n",
+        built::guest("raw_map_sdk").unwrap().display(),
+        pipeline.topic("in"),
+        pipeline.topic("out"),
+    )
+}
+
+#[test]
+fn at_least_once_without_state_loses_nothing() {
+    let pipeline = pipeline("at-least-once-copy", "");
+    let mut hosts = survive(&pipeline, |partitions| copying(&pipeline, "at-least-once", partitions));
+    let wanted = by_partition(&pipeline.kafka, &pipeline.topic("in"));
+    wait("every record to come out", || {
+        let found = by_partition(&pipeline.kafka, &pipeline.topic("out"));
+        let differs = wanted.iter().find(|(partition, records)| {
+            words(records) != found.get(partition).map(|found| words(found)).unwrap_or_default()
+        });
+        differs.map(|(partition, _)| format!("those of partition {partition} have not"))
+    });
+    hosts.iter_mut().for_each(Host::end);
+}
+
 #[test]
 fn at_most_once_repeats_nothing_and_goes_on() {
     let pipeline = pipeline("at-most-once", "");
-    let Pipeline { name, kafka, redis, .. } = &pipeline;
-    let document = |partitions: &[u32]| {
-        format!(
-            "deployment: {name}\nhost: h\nkafka: {{ bootstrapServers: {kafka:?} }}\nredis: {{ url: {redis:?} }}\nentities:\n\
-             - id: {FIRST}\n  function: {}\n  inputs: [{{ topic: {} }}]\n  outputs: [{}]\n  partitions: {partitions:?}\n  \
-             partitionCount: 4\n  delivery: at-most-once\n  limits: {{ batchRecords: 16 }}\n",
-            built::guest("raw_map_sdk").unwrap().display(),
-            pipeline.topic("in"),
-            pipeline.topic("out"),
-        )
-    };
-    let mut hosts = survive(&pipeline, document);
+    let kafka = &pipeline.kafka;
+    let mut hosts = survive(&pipeline, |partitions| copying(&pipeline, "at-most-once", partitions));
     // Those that come while nobody is killed come out.
     let later: String = (0..200).map(|number| entry(number, &format!("later{number}"))).collect();
     write_all(kafka, &pipeline.topic("in"), &later);

@@ -178,7 +178,7 @@ macro_rules! log_conformance {
             headers_come_back, timestamps_are_kept_and_missing_ones_stamped, a_record_over_the_limit_is_refused,
             a_large_record_passes,
             a_transaction_shows_everywhere_or_nowhere, what_is_not_committed_is_not_seen,
-            what_was_aborted_is_never_seen, a_producer_goes_on_after_an_abort, positions_commit_with_the_records,
+            what_was_aborted_is_never_seen, what_needs_no_transaction_is_seen_by_itself, a_producer_goes_on_after_an_abort, positions_commit_with_the_records,
             two_producers_share_a_partition, an_empty_transaction_commits, pending_bytes_are_of_this_transaction,
             an_older_producer_is_fenced, a_fenced_producer_leaves_nothing, fencing_needs_no_producer,
             fencing_an_unknown_id_is_fine, fencing_frees_the_positions,

@@ -39,6 +39,26 @@ pub fn what_is_not_committed_is_not_seen(subject: &Subject) {
     assert_eq!(texts(&subject.drain(source.as_mut(), slot, &at(&topic, 0), 1)), ["open"]);
 }
 
+pub fn what_needs_no_transaction_is_seen_by_itself(subject: &Subject) {
+    // A log may have none.
+    let Some(mut plain) = subject.log.plain_producer().expect("make one") else { return };
+    let (topic, other) = (subject.topic(1), subject.topic(1));
+    for texts in [["one", "two"], ["three", "four"]] {
+        plain.begin().expect("begin");
+        add(plain.as_mut(), &topic, 0, &texts.map(value));
+        assert!(plain.pending_bytes() > 0);
+        plain.flush().expect("flush");
+    }
+    assert_eq!(texts(&subject.read(&topic, 0, 4)), ["one", "two", "three", "four"]);
+    plain.begin().expect("begin");
+    assert_eq!(plain.pending_bytes(), 0);
+    add(plain.as_mut(), &other, 0, &[value("five")]);
+    assert_eq!(plain.commit(), Commit::Committed);
+    assert_eq!(texts(&subject.read(&other, 0, 1)), ["five"]);
+    let position = Committed { offset: 1, metadata: String::new() };
+    plain.add_offsets("group", &[(at(&topic, 0), position)]).expect_err("nobody could fence it");
+}
+
 pub fn what_was_aborted_is_never_seen(subject: &Subject) {
     let (topic, mut producer) = (subject.topic(1), subject.producer());
     for round in 0..4 {

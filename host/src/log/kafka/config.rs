@@ -205,11 +205,19 @@ impl Settings {
     pub(super) fn transactional(&self, id: &str, batch: usize) -> Result<BaseProducer<Context>, Error> {
         let mut config = self.producer();
         let timeout = self.transaction_timeout.as_millis().to_string();
-        config
-            .set("batch.size", batch.to_string())
-            .set("transactional.id", id)
-            .set("transaction.timeout.ms", &timeout);
-        // librdkafka wants a message to be given up before its transaction is.
+        config.set("transactional.id", id).set("transaction.timeout.ms", &timeout);
+        self.make(config, batch)
+    }
+
+    /// A producer without transactions.
+    pub(super) fn plain(&self, batch: usize) -> Result<BaseProducer<Context>, Error> {
+        self.make(self.producer(), batch)
+    }
+
+    fn make(&self, mut config: ClientConfig, batch: usize) -> Result<BaseProducer<Context>, Error> {
+        let timeout = self.transaction_timeout.as_millis().to_string();
+        config.set("batch.size", batch.to_string());
+        // librdkafka wants a message to be given up before its transaction is; no lane waits for longer.
         if config.get("message.timeout.ms").is_none() && config.get("delivery.timeout.ms").is_none() {
             config.set("message.timeout.ms", &timeout);
         }

@@ -166,6 +166,10 @@ impl Log for KafkaLog {
         Ok(Box::new(KafkaProducer::start(transactional_id, groups)?))
     }
 
+    fn plain_producer(&self) -> Result<Option<Box<dyn Producer>>, Error> {
+        Ok(Some(Box::new(KafkaProducer::plain(self.groups.clone())?)))
+    }
+
     fn fence(&self, transactional_ids: &[String]) -> Result<(), Error> {
         let one = |id: &String| {
             let client = self.settings.transactional(id, self.settings.batch())?;

@@ -1,4 +1,4 @@
-//! Writes records and positions in transactions.
+//! Writes records and positions in transactions, or records alone without any.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,8 @@ pub(super) struct KafkaProducer {
     /// Before the client, which they must not outlive.
     topics: Vec<Opened>,
     client: Arc<BaseProducer<Context>>,
-    id: String,
+    /// `None` = without transactions.
+    id: Option<String>,
     groups: Groups,
     /// Largest batch that the client sends, bytes.
     batch: usize,
@@ -48,26 +49,26 @@ struct Opened {
 impl KafkaProducer {
     /// Fences every earlier producer of the id.
     pub(super) fn start(id: &str, groups: Groups) -> Result<Self, Error> {
+        Self::make(Some(id.to_owned()), groups)
+    }
+
+    /// Without transactions.
+    pub(super) fn plain(groups: Groups) -> Result<Self, Error> {
+        Self::make(None, groups)
+    }
+
+    fn make(id: Option<String>, groups: Groups) -> Result<Self, Error> {
         let settings = &groups.settings;
         let (batch, timeout) = (settings.batch(), settings.transaction_timeout());
-        let client = client(id, batch, settings)?;
-        Ok(Self {
-            topics: Vec::new(),
-            client,
-            id: id.to_owned(),
-            groups,
-            batch,
-            open: false,
-            pending: 0,
-            timeout,
-        })
+        let client = client(id.as_deref(), batch, settings)?;
+        Ok(Self { topics: Vec::new(), client, id, groups, batch, open: false, pending: 0, timeout })
     }
 
     /// Begins again with smaller batches: librdkafka makes them of one size for all topics, and a topic refuses those
     /// that are larger than its limit.
     fn shrink(&mut self, batch: usize) -> Result<(), Error> {
         let names: Vec<_> = std::mem::take(&mut self.topics).into_iter().map(|opened| opened.name).collect();
-        self.client = client(&self.id, batch, &self.groups.settings)?;
+        self.client = client(self.id.as_deref(), batch, &self.groups.settings)?;
         self.batch = batch;
         names.iter().try_for_each(|name| self.open(name).map(|_| ()))
     }
@@ -113,9 +114,13 @@ impl KafkaProducer {
     /// As `failed`, where a record that was not taken explains nothing.
     fn ended(&self, error: KafkaError, action: &'static str) -> Error {
         if self.is_fenced() || fenced(&error) {
-            return Error::Fenced { id: self.id.clone() };
+            return self.fenced();
         }
         self.client.context().explain(error, action)
+    }
+
+    fn fenced(&self) -> Error {
+        Error::Fenced { id: self.id.clone().unwrap_or_default() }
     }
 
     /// Why a record of this transaction was not taken.
@@ -151,8 +156,9 @@ impl KafkaProducer {
     }
 }
 
-/// A client that has fenced every earlier one of the id.
-fn client(id: &str, batch: usize, settings: &Settings) -> Result<Arc<BaseProducer<Context>>, Error> {
+/// A client that has fenced every earlier one of the id, if it has one.
+fn client(id: Option<&str>, batch: usize, settings: &Settings) -> Result<Arc<BaseProducer<Context>>, Error> {
+    let Some(id) = id else { return Ok(Arc::new(settings.plain(batch)?)) };
     let client = settings.transactional(id, batch)?;
     super::init(&client, settings)?;
     Ok(Arc::new(client))
@@ -199,7 +205,9 @@ impl Producer for KafkaProducer {
     fn begin(&mut self) -> Result<(), Error> {
         self.pending = 0;
         self.client.context().forget_undelivered();
-        self.client.begin_transaction().map_err(|error| self.failed(error, "begin a transaction"))?;
+        if self.id.is_some() {
+            self.client.begin_transaction().map_err(|error| self.failed(error, "begin a transaction"))?;
+        }
         self.open = true;
         Ok(())
     }
@@ -232,7 +240,7 @@ impl Producer for KafkaProducer {
                 Err(code) => {
                     let error = KafkaError::MessageProduction(code);
                     if fenced(&error) {
-                        return Err(Error::Fenced { id: self.id.clone() });
+                        return Err(self.fenced());
                     }
                     return Err(of_topic(error, &opened.name, "write a record"));
                 }
@@ -254,13 +262,19 @@ impl Producer for KafkaProducer {
             Some((code, text)) if !is_fence(code) => {
                 Err(Error::Backend { action: "write records", retryable: true, source: text.into() })
             }
-            Some(_) => Err(Error::Fenced { id: self.id.clone() }),
+            Some(_) => Err(self.fenced()),
             None => self.refused().map_or(Ok(()), Err),
         }
     }
 
     fn add_offsets(&mut self, group: &str, offsets: &[(TopicPartition, Committed)]) -> Result<(), Error> {
         let action = "add positions to a transaction";
+        if self.id.is_none() {
+            return Err(Error::Invalid {
+                what: "a position".to_owned(),
+                why: "its producer has no transactions",
+            });
+        }
         let mut list = TopicPartitionList::new();
         for (of, committed) in offsets {
             let (partition, offset) = (of.partition as i32, Offset::Offset(committed.offset as i64));
@@ -288,12 +302,15 @@ impl Producer for KafkaProducer {
 
     fn commit(&mut self) -> Commit {
         self.open = false;
+        if self.id.is_none() {
+            return if self.flush().is_ok() { Commit::Committed } else { Commit::Unknown };
+        }
         if !self.settle() {
             return if self.is_fenced() { Commit::Fenced } else { Commit::Unknown };
         }
         if let Some(error) = self.refused() {
             // librdkafka would not commit what is not all there: nothing was sent that could.
-            tracing::debug!(id = self.id, %error, "commit");
+            tracing::debug!(id = self.id.as_deref(), %error, "commit");
             return match self.abort() {
                 Ok(()) => Commit::Aborted,
                 Err(Error::Fenced { .. }) => Commit::Fenced,
@@ -301,13 +318,18 @@ impl Producer for KafkaProducer {
             };
         }
         let Err(error) = self.client.commit_transaction(self.timeout) else { return Commit::Committed };
-        tracing::debug!(id = self.id, %error, "commit");
+        tracing::debug!(id = self.id.as_deref(), %error, "commit");
         // Whatever else it says, a request that commits may be on its way.
         if fenced(&error) || self.is_fenced() { Commit::Fenced } else { Commit::Unknown }
     }
 
     fn abort(&mut self) -> Result<(), Error> {
         (self.open, self.pending) = (false, 0);
+        if self.id.is_none() {
+            native::purge(&self.client);
+            self.settle();
+            return Ok(());
+        }
         let deadline = Instant::now() + self.timeout;
         loop {
             // What was not sent yet is dropped, and librdkafka waits until that was heard of.
