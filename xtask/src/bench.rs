@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::project::Project;
+use crate::provision::peers;
 use crate::{guests, process};
 
 /// Options of the benches.
@@ -19,10 +20,17 @@ pub(crate) struct Options {
     /// On Kafka: records that each contender gets
     #[arg(long)]
     records: Option<u64>,
+    /// On Kafka: lines that each contender gets to count the words of
+    #[arg(long)]
+    lines: Option<u64>,
 }
 
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     guests::build(project)?;
+    let on_kafka = options.benches.first().is_some_and(|first| first == "kafka");
+    if on_kafka {
+        peers::build(project)?;
+    }
     let packages = ["--package", "invoker", "--package", "invoker-bench"];
     process::shown(project.cargo().args(["build", "--release"]).args(packages))?;
     let release = project.target().join("release");
@@ -34,8 +42,14 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     if let Some(records) = options.records {
         command.arg("--records").arg(records.to_string());
     }
+    if let Some(lines) = options.lines {
+        command.arg("--lines").arg(lines.to_string());
+    }
     command.arg("--guests").arg(project.guests());
     command.arg("--invoker").arg(release.join("invoker"));
+    if on_kafka {
+        command.arg("--peers").arg(project.target().join("peers"));
+    }
     command.arg("--out").arg(project.target().join("bench"));
     process::shown(&mut command)
 }

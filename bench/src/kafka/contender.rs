@@ -65,11 +65,7 @@ impl Contender {
 
     fn watch(&self, place: &Place, process: &mut Running) -> Result<Seen> {
         let began = Instant::now();
-        let mut stages = self
-            .stages
-            .iter()
-            .map(|(group, topic)| Progress::of(place, group, topic))
-            .collect::<Result<Vec<_>>>()?;
+        let mut stages: Vec<_> = self.stages.iter().map(|_| None).collect();
         let total: i64 = place.ends(&self.stages.first().context("a stage")?.1)?.iter().sum();
         let mut start = None;
         loop {
@@ -78,8 +74,12 @@ impl Contender {
                 bail!("it ended by itself: {status}");
             }
             let mut all = true;
-            for (at, stage) in stages.iter_mut().enumerate() {
-                let (done, is_all) = stage.done()?;
+            for (at, (stage, (group, topic))) in stages.iter_mut().zip(&self.stages).enumerate() {
+                // A topic between two stages may be made by the contender.
+                if stage.is_none() {
+                    *stage = Progress::of(place, group, topic).ok();
+                }
+                let (done, is_all) = stage.as_ref().map_or(Ok((0, false)), Progress::done)?;
                 if at == 0 && start.is_none() && done as f64 >= total as f64 * WARM {
                     start = Some((done, Instant::now(), Cpu::now(place, process)?));
                 }
@@ -107,8 +107,8 @@ impl Contender {
     }
 
     /// Whether nothing was added to the topics between stages meanwhile.
-    fn ends_hold(&self, place: &Place, stages: &mut [Progress]) -> Result<bool> {
-        for stage in stages.iter_mut().skip(1) {
+    fn ends_hold(&self, place: &Place, stages: &mut [Option<Progress>]) -> Result<bool> {
+        for stage in stages.iter_mut().skip(1).flatten() {
             stage.look_again(place)?;
             if !stage.done()?.1 {
                 return Ok(false);

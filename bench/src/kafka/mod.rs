@@ -7,6 +7,7 @@ mod copy;
 mod host;
 mod place;
 mod stateless;
+mod wordcount;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,12 @@ pub(crate) struct Options {
     /// Records that each contender gets.
     #[arg(long, default_value_t = 5_000_000)]
     records: u64,
+    /// Lines that each contender gets to count the words of.
+    #[arg(long, default_value_t = 3_000_000)]
+    lines: u64,
+    /// Folder of the other stream processors.
+    #[arg(long, default_value = "target/peers")]
+    peers: PathBuf,
     /// Rounds of each comparison; medians are reported
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -36,12 +43,16 @@ pub(crate) struct Options {
 enum Table {
     /// A topic copied through a component, and by hand
     Stateless,
+    /// Words of lines counted, in two stages, beside Kafka Streams and Flink
+    Wordcount,
 }
 
 /// What all tables need.
 pub(super) struct Setup {
     records: u64,
+    lines: u64,
     rounds: usize,
+    peers: PathBuf,
     guests: PathBuf,
     invoker: PathBuf,
 }
@@ -51,6 +62,8 @@ pub(crate) fn run(options: &Options, guests: &Path, invoker: &Path) -> Result<Ve
     place.make_topic(host::DEAD_LETTERS, 1, &[])?;
     let setup = Setup {
         records: options.records,
+        lines: options.lines,
+        peers: options.peers.canonicalize().unwrap_or_else(|_| options.peers.clone()),
         rounds: options.rounds,
         guests: guests.to_owned(),
         invoker: invoker.to_owned(),
@@ -59,6 +72,9 @@ pub(crate) fn run(options: &Options, guests: &Path, invoker: &Path) -> Result<Ve
     let mut reports = Vec::new();
     if wanted(Table::Stateless) {
         reports.push(stateless::run(&place, &setup)?);
+    }
+    if wanted(Table::Wordcount) {
+        reports.push(wordcount::run(&place, &setup)?);
     }
     Ok(reports)
 }

@@ -176,7 +176,7 @@ fn free_ports() -> Result<[u16; 2]> {
 }
 
 /// Makes `link` point to `target`. By a rename, so that a test that runs meanwhile finds the old or the new one.
-fn link(target: &Path, link: &Path) -> Result<()> {
+pub(super) fn link(target: &Path, link: &Path) -> Result<()> {
     if fs::read_link(link).is_ok_and(|old| old == target) {
         return Ok(());
     }

@@ -8,6 +8,7 @@
 pub(crate) mod component;
 pub(crate) mod deny;
 pub(crate) mod javascript;
+pub(crate) mod peers;
 pub(crate) mod wasm;
 
 mod debian;
