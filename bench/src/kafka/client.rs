@@ -35,27 +35,31 @@ impl<'a> Batches<'a> {
         Ok(Self { held: Vec::with_capacity(TAKE), queue, taken, consumer: PhantomData })
     }
 
-    /// Waits until a batch is full or the time is over. What was taken before is destroyed.
+    /// Waits for a first message, then takes what is there. What was taken before is destroyed.
     pub(super) fn take(&mut self, wait: Duration) -> Result<&[Message]> {
         self.held.clear();
+        // SAFETY: the queue is alive; the message returned is ours.
+        let first = unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), wait.as_millis() as i32) };
+        let Some(first) = NonNull::new(first).map(Message) else { return Ok(&self.held) };
+        self.keep(first)?;
         // SAFETY: `taken` has room for as many pointers as are asked for; what is written there is ours.
         let count = unsafe {
-            sys::rd_kafka_consume_batch_queue(
-                self.queue.as_ptr(),
-                wait.as_millis() as i32,
-                self.taken.as_mut_ptr(),
-                TAKE,
-            )
+            sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.taken.as_mut_ptr(), TAKE)
         };
-        for &message in self.taken.iter().take(usize::try_from(count)?) {
-            let Some(message) = NonNull::new(message).map(Message) else { continue };
-            match Code::from(message.get().err) {
-                Code::NoError => self.held.push(message),
-                Code::PartitionEOF => {}
-                code => bail!("read: {code}"),
-            }
+        for at in 0..usize::try_from(count)? {
+            let message = self.taken.get(at).copied().and_then(NonNull::new).map(Message);
+            message.map_or(Ok(()), |message| self.keep(message))?;
         }
         Ok(&self.held)
+    }
+
+    fn keep(&mut self, message: Message) -> Result<()> {
+        match Code::from(message.get().err) {
+            Code::NoError => self.held.push(message),
+            Code::PartitionEOF => {}
+            code => bail!("read: {code}"),
+        }
+        Ok(())
     }
 }
 
@@ -138,11 +142,17 @@ impl<'a> Writer<'a> {
     /// Writes value, timestamp and headers of a message to the partition it came from.
     pub(super) fn copy(&self, message: &Message) -> Result<()> {
         let value = message.value();
-        self.write(message.partition(), value, message.timestamp(), message.take_headers())
+        self.write(message.partition(), None, value, message.timestamp(), message.take_headers())
     }
 
     /// Writes a record of now, with one header or none.
-    pub(super) fn write_new(&self, partition: i32, value: &[u8], header: Option<(&str, &str)>) -> Result<()> {
+    pub(super) fn write_new(
+        &self,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: &[u8],
+        header: Option<(&str, &str)>,
+    ) -> Result<()> {
         let headers = header.map_or(ptr::null_mut(), |(name, text)| {
             let (at, length) = (name.as_ptr().cast(), name.len() as isize);
             // SAFETY: a new list; name and value are copied.
@@ -152,27 +162,31 @@ impl<'a> Writer<'a> {
                 headers
             }
         });
-        self.write(partition, value, 0, headers)
+        self.write(partition, key, value, 0, headers)
     }
 
     fn write(
         &self,
         partition: i32,
+        key: Option<&[u8]>,
         value: &[u8],
         timestamp: i64,
         headers: *mut sys::rd_kafka_headers_t,
     ) -> Result<()> {
         use sys::rd_kafka_vtype_t as Kind;
         type Field = sys::rd_kafka_vu_s__bindgen_ty_1;
-        let memory = sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
-            ptr: value.as_ptr().cast_mut().cast(),
-            size: value.len(),
+        let memory = |bytes: Option<&[u8]>| Field {
+            mem: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+                ptr: bytes.map_or(ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast()),
+                size: bytes.map_or(0, <[u8]>::len),
+            },
         };
         let fields = [
             (Kind::RD_KAFKA_VTYPE_RKT, Field { rkt: self.topic.as_ptr() }),
             (Kind::RD_KAFKA_VTYPE_PARTITION, Field { i32_: partition }),
             (Kind::RD_KAFKA_VTYPE_MSGFLAGS, Field { i: sys::RD_KAFKA_MSG_F_COPY }),
-            (Kind::RD_KAFKA_VTYPE_VALUE, Field { mem: memory }),
+            (Kind::RD_KAFKA_VTYPE_KEY, memory(key)),
+            (Kind::RD_KAFKA_VTYPE_VALUE, memory(Some(value))),
             (Kind::RD_KAFKA_VTYPE_TIMESTAMP, Field { i64_: timestamp.max(0) }),
             (Kind::RD_KAFKA_VTYPE_HEADERS, Field { headers }),
         ];

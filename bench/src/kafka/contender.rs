@@ -118,7 +118,8 @@ impl Contender {
     }
 }
 
-struct Running(Child);
+/// A process that is ended with the bench.
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -5,6 +5,8 @@ mod client;
 mod contender;
 mod copy;
 mod host;
+mod keyed;
+mod latency;
 mod place;
 mod stateless;
 mod wordcount;
@@ -31,6 +33,9 @@ pub(crate) struct Options {
     /// Lines that each contender gets to count the words of.
     #[arg(long, default_value_t = 3_000_000)]
     lines: u64,
+    /// Only contenders with this in their names.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Folder of the other stream processors.
     #[arg(long, default_value = "target/peers")]
     peers: PathBuf,
@@ -43,6 +48,10 @@ pub(crate) struct Options {
 enum Table {
     /// A topic copied through a component, and by hand
     Stateless,
+    /// Records counted by key
+    Keyed,
+    /// From a record's writing to its output's reading
+    Latency,
     /// Words of lines counted, in two stages, beside Kafka Streams and Flink
     Wordcount,
 }
@@ -52,6 +61,7 @@ pub(super) struct Setup {
     records: u64,
     lines: u64,
     rounds: usize,
+    only: String,
     peers: PathBuf,
     guests: PathBuf,
     invoker: PathBuf,
@@ -63,6 +73,7 @@ pub(crate) fn run(options: &Options, guests: &Path, invoker: &Path) -> Result<Ve
     let setup = Setup {
         records: options.records,
         lines: options.lines,
+        only: options.only.clone(),
         peers: options.peers.canonicalize().unwrap_or_else(|_| options.peers.clone()),
         rounds: options.rounds,
         guests: guests.to_owned(),
@@ -75,6 +86,12 @@ pub(crate) fn run(options: &Options, guests: &Path, invoker: &Path) -> Result<Ve
     }
     if wanted(Table::Wordcount) {
         reports.push(wordcount::run(&place, &setup)?);
+    }
+    if wanted(Table::Keyed) {
+        reports.push(keyed::run(&place, &setup)?);
+    }
+    if wanted(Table::Latency) {
+        reports.push(latency::run(&place, &setup)?);
     }
     Ok(reports)
 }

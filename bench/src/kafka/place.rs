@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use invoker_core::partitioner::partition_of;
 use invoker_tests::servers::{Kafka, KafkaOptions, Redis, RedisOptions};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -80,7 +81,7 @@ impl Place {
         Ok(count)
     }
 
-    /// Fills a topic, each partition in turn for a while, with `count` values that `value` makes.
+    /// Fills a topic with `count` values that `value` makes, each partition in turn for a while.
     pub(super) fn fill(
         &self,
         topic: &str,
@@ -88,15 +89,39 @@ impl Place {
         header: Option<(&str, &str)>,
         mut value: impl FnMut(u64, &mut Vec<u8>),
     ) -> Result<()> {
+        self.fill_with(topic, count, |writer, partitions, number, buffer| {
+            value(number, buffer);
+            writer.write_new((number / 500 % partitions) as i32, None, buffer, header)
+        })
+    }
+
+    /// The same with keys, which choose the partition.
+    pub(super) fn fill_keyed(
+        &self,
+        topic: &str,
+        count: u64,
+        mut key: impl FnMut(u64, &mut Vec<u8>),
+    ) -> Result<()> {
+        self.fill_with(topic, count, |writer, partitions, number, buffer| {
+            key(number, buffer);
+            let partition = partition_of(buffer, partitions as u32);
+            writer.write_new(partition as i32, Some(buffer), b"", None)
+        })
+    }
+
+    fn fill_with(
+        &self,
+        topic: &str,
+        count: u64,
+        mut write: impl FnMut(&Writer<'_>, u64, u64, &mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
         let producer: BaseProducer = producer(&self.kafka.address(), None).create()?;
         let writer = Writer::to(&producer, topic)?;
         let partitions = partitions(&self.looks, topic)?;
         let mut buffer = Vec::new();
         for number in 0..count {
             buffer.clear();
-            value(number, &mut buffer);
-            let partition = (number / 500 % partitions as u64) as i32;
-            writer.write_new(partition, &buffer, header)?;
+            write(&writer, partitions as u64, number, &mut buffer)?;
         }
         flush(&producer)
     }

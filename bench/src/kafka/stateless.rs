@@ -12,13 +12,13 @@ use super::place::Place;
 use super::{Setup, medians};
 use crate::report::{Report, Row};
 
-const PARTITIONS: u32 = 6;
+pub(super) const PARTITIONS: u32 = 6;
 const BYTES: usize = 100;
 const HEADER: (&str, &str) = ("traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01");
 
 /// Who runs: a component, or a loop by hand.
 #[derive(Clone, Copy)]
-enum Who {
+pub(super) enum Who {
     Component(&'static str),
     Loop(By),
 }
@@ -65,6 +65,9 @@ pub(super) fn run(place: &Place, setup: &Setup) -> Result<Report> {
         let mut seen = vec![Vec::new(); contenders.len()];
         for round in 0..setup.rounds {
             for ((name, who), seen) in contenders.iter().zip(&mut seen) {
+                if !name.contains(&setup.only) {
+                    continue;
+                }
                 let id = format!("{}-{round}-{}", case.name, name).replace([' ', ',', ':'], "");
                 let found = contender(place, setup, case, *who, &id)?.run(place)?;
                 super::progress(case.name, name, &found);
@@ -77,39 +80,57 @@ pub(super) fn run(place: &Place, setup: &Setup) -> Result<Report> {
     Ok(Report { name: "kafka-stateless", rows })
 }
 
+/// Copies all that lies in a topic.
 fn contender(place: &Place, setup: &Setup, case: Case, who: Who, id: &str) -> Result<Contender> {
     let output = format!("{id}.out");
     let settings: &[_] =
         if case.log_append_time { &[("message.timestamp.type", "LogAppendTime")] } else { &[] };
     place.make_topic(&output, PARTITIONS as i32, settings)?;
-    let (command, group) = match who {
-        Who::Loop(by) => (by_hand(place, case, by, id, &output)?, id.to_owned()),
-        Who::Component(function) => {
-            let delivery = if case.exactly_once { "exactly-once" } else { "at-least-once" };
-            let entity = Entity {
-                id: "copy",
-                function: &setup.guests.join(format!("{function}.wasm")),
-                input: case.input,
-                output: &output,
-                partitions: PARTITIONS,
-                lanes: 1,
-                more: &[format!("delivery: {delivery}")],
-            };
-            (host::command(place, &setup.invoker, id, &[entity])?, format!("invoker.{id}.copy"))
-        }
-    };
+    let every = case.exactly_once.then_some(100);
+    let (command, group) = copying(place, setup, who, id, [case.input, &output], every)?;
     Ok(Contender { command, stages: vec![(group, case.input.to_owned())], output })
 }
 
-fn by_hand(place: &Place, case: Case, by: By, group: &str, output: &str) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    let by = by.to_possible_value().context("a name")?;
-    command.args(["copy", "--kafka", &place.kafka.address(), "--input", case.input, "--output", output]);
-    command.args(["--group", group, "--by", by.get_name()]);
-    if case.exactly_once {
-        command.arg("--exactly-once");
+/// The command that copies one topic to another, and the group of its positions. `exactly_once` is the milliseconds between its
+/// commits.
+pub(super) fn copying(
+    place: &Place,
+    setup: &Setup,
+    who: Who,
+    id: &str,
+    [input, output]: [&str; 2],
+    exactly_once: Option<u64>,
+) -> Result<(Command, String)> {
+    match who {
+        Who::Loop(by) => {
+            let mut command = Command::new(std::env::current_exe()?);
+            let by = by.to_possible_value().context("a name")?;
+            command.args(["copy", "--kafka", &place.kafka.address(), "--input", input, "--output", output]);
+            command.args(["--group", id, "--by", by.get_name()]);
+            if let Some(interval) = exactly_once {
+                command.args(["--exactly-once", "--interval", &interval.to_string()]);
+            }
+            Ok((command, id.to_owned()))
+        }
+        Who::Component(function) => {
+            let delivery = match exactly_once {
+                Some(interval) => {
+                    ["delivery: exactly-once".to_owned(), format!("commitIntervalMs: {interval}")]
+                }
+                None => ["delivery: at-least-once".to_owned(), "commitIntervalMs: 100".to_owned()],
+            };
+            let entity = Entity {
+                id: "copy",
+                function: &setup.guests.join(format!("{function}.wasm")),
+                input,
+                output,
+                partitions: PARTITIONS,
+                lanes: 1,
+                more: &delivery,
+            };
+            Ok((host::command(place, &setup.invoker, id, &[entity])?, format!("invoker.{id}.copy")))
+        }
     }
-    Ok(command)
 }
 
 /// Every contender with its medians, and what those of ours are beside the loops.

@@ -46,6 +46,9 @@ pub(super) fn run(place: &Place, setup: &Setup) -> Result<Report> {
     let mut seen = CONTENDERS.map(|_| Vec::new());
     for round in 0..setup.rounds {
         for ((name, who), seen) in CONTENDERS.into_iter().zip(&mut seen) {
+            if !name.contains(&setup.only) {
+                continue;
+            }
             let found = one(place, setup, who, &format!("wc{round}{}", seen_name(name)))?;
             super::progress("word count", name, &found);
             seen.push(found);
