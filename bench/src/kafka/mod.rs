@@ -8,6 +8,7 @@ mod host;
 mod keyed;
 mod latency;
 mod place;
+mod recovery;
 mod stateless;
 mod wordcount;
 
@@ -52,6 +53,8 @@ enum Table {
     Keyed,
     /// From a record's writing to its output's reading
     Latency,
+    /// From the kill of a process to the next output of its successor
+    Recovery,
     /// Words of lines counted, in two stages, beside Kafka Streams and Flink
     Wordcount,
 }
@@ -92,6 +95,9 @@ pub(crate) fn run(options: &Options, guests: &Path, invoker: &Path) -> Result<Ve
     }
     if wanted(Table::Latency) {
         reports.push(latency::run(&place, &setup)?);
+    }
+    if wanted(Table::Recovery) {
+        reports.push(recovery::run(&place, &setup)?);
     }
     Ok(reports)
 }

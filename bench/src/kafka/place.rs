@@ -1,8 +1,8 @@
 //! The broker and the Redis that all contenders share, and the topics on them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use invoker_core::partitioner::partition_of;
 use invoker_tests::servers::{Kafka, KafkaOptions, Redis, RedisOptions};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -47,6 +47,12 @@ impl Place {
         let made = pollster::block_on(self.admin.create_topics([&topic], &AdminOptions::new()))?;
         for outcome in made {
             outcome.map_err(|(name, code)| anyhow::anyhow!("create topic {name}: {code}"))?;
+        }
+        // A broker answers before all of it knows the topic.
+        let asked = Instant::now();
+        while self.ends(name).map_or(0, |ends| ends.len()) != partitions as usize {
+            ensure!(asked.elapsed() < ASK, "topic {name} was made and is not seen within {ASK:?}");
+            std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ fn one(place: &Place, setup: &Setup, who: Who, id: &str) -> Result<Seen> {
     match who {
         Who::Invoker => {
             place.make_topic(&words, PARTITIONS as i32, &[])?;
-            let command = ours(place, setup, id, &words, &output)?;
+            let command = ours(place, setup, id, [INPUT, &words, &output])?;
             let stages = vec![
                 (format!("invoker.{id}.split"), INPUT.to_owned()),
                 (format!("invoker.{id}.count"), words.clone()),
@@ -95,12 +95,18 @@ fn one(place: &Place, setup: &Setup, who: Who, id: &str) -> Result<Seen> {
     }
 }
 
-fn ours(place: &Place, setup: &Setup, id: &str, words: &str, output: &str) -> Result<Command> {
+/// Both stages in one host.
+pub(super) fn ours(
+    place: &Place,
+    setup: &Setup,
+    id: &str,
+    [input, words, output]: [&str; 3],
+) -> Result<Command> {
     let [split, count] = ["split", "count"].map(|name| setup.guests.join(format!("wordcount_{name}.wasm")));
     let more = [format!("commitIntervalMs: {INTERVAL}")];
     let (partitions, lanes) = (PARTITIONS, 1);
     let entities = [
-        Entity { id: "split", function: &split, input: INPUT, output: words, partitions, lanes, more: &more },
+        Entity { id: "split", function: &split, input, output: words, partitions, lanes, more: &more },
         Entity { id: "count", function: &count, input: words, output, partitions, lanes, more: &more },
     ];
     host::command(place, &setup.invoker, id, &entities)
