@@ -124,6 +124,7 @@ fn components(
         host: "local".to_owned(),
         kafka: None,
         redis: None,
+        registry: None,
         data: None,
         entities: vec![entity("split", "lines", "words"), entity("count", "words", "counts")],
     };

@@ -80,6 +80,7 @@ mod tests {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
             data: None,
             entities: Vec::new(),
         };

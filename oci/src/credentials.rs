@@ -14,9 +14,17 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 
 /// A file of logins, or none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
     file: Option<PathBuf>,
+    /// For any registry, in place of those of the file.
+    given: Option<Login>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// Who asks.
@@ -33,7 +41,13 @@ pub(crate) enum Login {
 impl Credentials {
     /// Logins in this file, of the shape of Docker's `config.json`. It need not be there.
     pub fn in_file(file: impl Into<PathBuf>) -> Self {
-        Self { file: Some(file.into()) }
+        Self { file: Some(file.into()), given: None }
+    }
+
+    /// One login, whichever registry asks for it.
+    pub fn of(name: &str, secret: &str) -> Self {
+        let given = Login::Password { name: name.to_owned(), secret: secret.to_owned() };
+        Self { file: None, given: Some(given) }
     }
 
     /// Where they are.
@@ -43,7 +57,7 @@ impl Credentials {
 
     /// The login for a registry, where there is one. Credential helpers that the file names are asked.
     pub(crate) fn get(&self, key: &str) -> Result<Option<Login>, Error> {
-        let Some(path) = &self.file else { return Ok(None) };
+        let Some(path) = &self.file else { return Ok(self.given.clone()) };
         let failed = |why: String| Error::Credentials { path: path.clone(), why };
         let file = match File::open(path) {
             Ok(file) => file,

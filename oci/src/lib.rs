@@ -14,6 +14,7 @@ mod error;
 mod lists;
 mod pull;
 mod push;
+mod setup;
 mod upload;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub use credentials::Credentials;
 pub use error::Error;
 pub use pull::{Found, Pulled, Source};
 pub use push::Pushed;
+pub use setup::Setup;
 
 use cache::Cache;
 use client::Client;

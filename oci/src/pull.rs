@@ -4,7 +4,7 @@
 use invoker_core::function_name::{FunctionName, Pick, highest};
 use ureq::http::header;
 
-use crate::artifact::{MANIFEST_TYPE, Manifest, sha256};
+use crate::artifact::{Manifest, sha256};
 use crate::cache::{Cache, Remembered};
 use crate::client::{ANSWER_BYTES, Ask, Client};
 use crate::error::Error;
@@ -219,15 +219,5 @@ impl Pull<'_> {
 
     fn scope(&self) -> String {
         format!("repository:{}:pull", self.repository)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_artifacts_are_asked_for() {
-        assert!(ACCEPT.split(", ").any(|kind| kind == MANIFEST_TYPE));
     }
 }

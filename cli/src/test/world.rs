@@ -79,6 +79,7 @@ impl<'a> World<'a> {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
             data: None,
             entities: vec![entity],
         };

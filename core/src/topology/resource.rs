@@ -118,7 +118,8 @@ pub struct DeploymentSpec {
     #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
     pub history_limit: Option<u32>,
     /// Address of the registry that function names without a host are looked up in, e.g.
-    /// `http://invoker-registry:8080`. Default: the operator's.
+    /// `http://invoker-registry:8080`; what stands behind the host goes in front of each name. Plain HTTP is spoken where
+    /// it begins with `http://`, and with this machine. Default: the operator's; locally, `INVOKER_REGISTRY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
     /// Address of Kafka, `host:port` with commas between; short for `kafka.bootstrapServers`. Default: none.

@@ -260,6 +260,7 @@ impl Bench {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
             data: None,
             entities: vec![self.entity.clone()],
         }
