@@ -173,11 +173,11 @@ impl Client {
                 .timeout_connect(Some(CONNECT))
                 .timeout_per_read(Some(SILENCE))
                 .timeout_per_write(Some(SILENCE))
-                .timeout_recv_response(Some(2 * SILENCE));
+                .timeout_recv_response(Some(2 * SILENCE))
+                // Always: plain HTTP may lead to a token service or to blobs on HTTPS.
+                .tls_config(tls());
             if self.address.is_loopback() {
                 config = config.proxy(None);
-            } else {
-                config = config.tls_config(tls());
             }
             config.build().new_agent()
         })

@@ -124,8 +124,11 @@ impl Pull<'_> {
             _ => return Err(self.client.refused(format!("give \"{}\"", self.name), response)),
         }
         let bytes = self.client.body(&mut response, ANSWER_BYTES)?;
-        if reference.starts_with("sha256:") {
-            self.verify(reference, &bytes)?;
+        let told = response.headers().get("Docker-Content-Digest").and_then(|value| value.to_str().ok());
+        let digest = if reference.starts_with("sha256:") { Some(reference) } else { told };
+        // Of a tag, other algorithms than ours may be told: the digest is that of the bytes then.
+        if let Some(digest) = digest.filter(|digest| digest.starts_with("sha256:")) {
+            self.verify(digest, &bytes)?;
         }
         if let Some(cache) = self.cache {
             cache.put(&sha256(&bytes), &bytes);

@@ -5,6 +5,7 @@ mod cut;
 mod hosts;
 mod pushes;
 mod runs;
+mod secure;
 mod served;
 
 use std::process::Command;

@@ -45,6 +45,8 @@ fn a_topology_runs_by_names_and_goes_on_when_the_registry_is_killed() {
     push(&folder, &registry, "raw_count", "team/count:2.0.0");
     folder.write("topology.yaml", word_count("team/split:1.0.0", "team/count@^1.1"));
     folder.write("in.txt", "a b\n");
+    let looked = invoker(&folder, &registry, &["inspect", "topology.yaml"]).succeeded().out;
+    assert!(looked.contains("function     team/count@^1.1"), "{looked}");
     let run = begin(&folder, &registry, &["--follow"]);
     has_written(&folder, "a\nb\n");
     registry.kill();
