@@ -125,6 +125,7 @@ fn components(
         kafka: None,
         redis: None,
         registry: None,
+        require_signature: Vec::new(),
         data: None,
         entities: vec![entity("split", "lines", "words"), entity("count", "words", "counts")],
     };

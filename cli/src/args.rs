@@ -78,6 +78,10 @@ pub enum Verb {
     Push(PushArgs),
     /// Pull a function from a registry
     Pull(PullArgs),
+    /// Sign a function in a registry
+    Sign(SignArgs),
+    /// Say who signed a function in a registry
+    Verify(VerifyArgs),
     /// Run a registry, or look into one
     #[command(subcommand)]
     Registry(RegistryVerb),

@@ -81,6 +81,7 @@ mod tests {
             kafka: None,
             redis: None,
             registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: Vec::new(),
         };

@@ -61,6 +61,8 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         Verb::Login(args) => registry::login(&args, environment, out)?,
         Verb::Push(args) => registry::push(&args, environment, format, out)?,
         Verb::Pull(args) => registry::pull(&args, environment, format, out)?,
+        Verb::Sign(args) => registry::sign(&args, environment, out)?,
+        Verb::Verify(args) => registry::verify(&args, environment, out)?,
         Verb::Registry(verb) => in_registry(verb, environment, out)?,
         Verb::Topics(args) => topics::list(&looking::records(&args.log)?, out)?,
         Verb::Tail(args) => tail::tail(&*looking::records(&args.log)?.log, &args, out)?,

@@ -96,6 +96,7 @@ pub fn plan(document: &Document, functions: &Functions, local: &Local) -> Result
         kafka: local.kafka.clone(),
         redis: local.redis.clone(),
         registry: spec.registry.clone(),
+        require_signature: spec.require_signature.clone(),
         data: None,
         entities,
     };

@@ -3,6 +3,7 @@
 //! ```text
 //! functions/sha256/DIGEST    manifests and components
 //! functions/names/HASH       what a tag or a range led to the last time
+//! functions/signed/HASH      signatures of a manifest
 //! functions/uploads/HASH     where an upload that was cut off goes on
 //! ```
 //!
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::sha256;
+use crate::signature::Signature;
 
 /// What a name led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,15 @@ impl Cache {
         if fs::read(&path).ok().as_ref() != Some(&text) {
             write(&path, &text);
         }
+    }
+
+    /// The signatures of a digest as they were the last time. They are to be checked.
+    pub(crate) fn signatures(&self, digest: &str) -> Option<Vec<Signature>> {
+        serde_json::from_slice(&fs::read(self.note("signed", digest)).ok()?).ok()
+    }
+
+    pub(crate) fn keep_signatures(&self, digest: &str, signatures: &[Signature]) {
+        write(&self.note("signed", digest), &serde_json::to_vec(signatures).unwrap_or_default());
     }
 
     /// Where an upload goes on.

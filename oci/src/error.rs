@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use invoker_core::message::Message;
 
 use crate::address::AddressError;
+use crate::signature::KeyError;
 
 /// Why a registry did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,12 @@ pub enum Error {
     NotFunction { name: String, why: String },
     #[error("registry {registry:?} sent other bytes than {digest:?}")]
     Damaged { registry: String, digest: String, found: String },
+    #[error("cannot use a key")]
+    Key(#[from] KeyError),
+    #[error("function \"{name}\" is not signed by a key that is required")]
+    Unsigned { name: String, digest: String, signers: Vec<String> },
+    #[error("function {path:?} is a file, and a signature is required")]
+    UnsignedFile { path: String },
     #[error("version \"{name}\" is there already, with other content")]
     Taken { name: String },
     #[error("registry {registry:?} does not take \"{name}\"")]
@@ -103,6 +110,20 @@ impl Error {
             Self::Damaged { found, .. } => {
                 let help = "ask who runs the registry to push it again";
                 Message::new(what, format!("the digest of what came is {found:?}"), help)
+            }
+            Self::Key(error) => {
+                Message::new(what, error, "`invoker sign --new-key FILE` prints a public key")
+            }
+            Self::Unsigned { name, digest, signers } => {
+                let why = match signers.as_slice() {
+                    [] => format!("nobody signed {digest}"),
+                    signers => format!("{digest} is signed by {}", signers.join(", ")),
+                };
+                Message::new(what, why, format!("`invoker sign {name} --key FILE`, or name what is signed"))
+            }
+            Self::UnsignedFile { .. } => {
+                let help = "push and sign it, and name it in its registry; or remove `requireSignature`";
+                Message::new(what, "a signature lies in a registry, beside what it is of", help)
             }
             Self::Taken { .. } => {
                 Message::new(what, "a version stays what it is", "push it as another version")

@@ -15,6 +15,8 @@ mod lists;
 mod pull;
 mod push;
 mod setup;
+mod signature;
+mod signing;
 mod upload;
 
 use std::collections::HashMap;
@@ -30,6 +32,7 @@ pub use error::Error;
 pub use pull::{Found, Pulled, Source};
 pub use push::Pushed;
 pub use setup::Setup;
+pub use signature::{KeyError, PublicKey, SecretKey, Signature};
 
 use cache::Cache;
 use client::Client;
@@ -46,6 +49,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// Folder in which functions are kept; `None` = nowhere.
     pub cache: Option<PathBuf>,
+    /// One of these keys must have signed what is pulled; none = nobody need to.
+    pub required: Vec<PublicKey>,
 }
 
 /// The registries that names lead to. Cheap to make: nothing is opened before it is asked for.

@@ -186,7 +186,7 @@ impl Client {
 }
 
 /// The next page, where there is one: `Link: </v2/…>; rel="next"`.
-fn next(response: &Response<Body>) -> Option<String> {
+pub(crate) fn next(response: &Response<Body>) -> Option<String> {
     let link = response.headers().get(header::LINK)?.to_str().ok()?;
     let (place, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     rest.contains("rel=\"next\"").then(|| place.to_owned())

@@ -59,6 +59,9 @@ impl Registries {
         let (client, repository) = self.client(name)?;
         let pull = Pull { client: &client, repository: &repository, name, cache: self.cache.as_ref() };
         let found = pull.find()?;
+        if !self.options.required.is_empty() {
+            self.require(&found, &self.options.required)?;
+        }
         let component = pull.component(&found, progress)?;
         Ok(Pulled { found, component })
     }

@@ -41,11 +41,12 @@ impl Setup {
         Ok(named.or(self.usual.as_deref()).map(str::parse).transpose()?)
     }
 
-    /// The registries where a topology or document names this one.
-    pub fn registries(&self, named: Option<&str>) -> Result<Registries, Error> {
+    /// The registries where a topology or document names this one, and requires that one of these keys signed.
+    pub fn registries(&self, named: Option<&str>, required: &[String]) -> Result<Registries, Error> {
+        let required = required.iter().map(|key| key.parse()).collect::<Result<_, _>>()?;
         let credentials = self.logins.as_ref().map(Credentials::in_file).unwrap_or_default();
         let (registry, cache) = (self.registry(named)?, self.cache.clone());
-        Ok(Registries::new(Options { registry, credentials, cache }))
+        Ok(Registries::new(Options { registry, credentials, cache, required }))
     }
 }
 

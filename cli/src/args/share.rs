@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use invoker_oci::Address;
+use invoker_oci::{Address, PublicKey};
 use invoker_registry::command::{GcArgs, ServeArgs};
 
 /// Which registry names mean.
@@ -48,6 +48,42 @@ pub struct PullArgs {
     /// Where to write the component; by default NAME.wasm in this folder
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub of: RegistryArgs,
+}
+
+const SIGN_HELP: &str = "\
+A signature is Ed25519 over the digest of what is signed, so it holds for that content under every name. It lies in the
+registry beside it. `requireSignature` of a topology or host document lists the public keys that count.
+
+Examples:
+  invoker sign --new-key release.key                 prints the public key
+  invoker sign team/split:1.0.0 --key release.key";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SIGN_HELP)]
+pub struct SignArgs {
+    /// NAMESPACE/NAME:TAG, NAMESPACE/NAME@RANGE or NAMESPACE/NAME@DIGEST
+    #[arg(required_unless_present = "new_key")]
+    pub name: Option<String>,
+    /// File of the secret key
+    #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
+    pub key: Option<PathBuf>,
+    /// Write a new secret key to this file, and print its public key
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "key"])]
+    pub new_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub of: RegistryArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  invoker verify team/split:1.0.0 --key ed25519:…")]
+pub struct VerifyArgs {
+    /// NAMESPACE/NAME:TAG, NAMESPACE/NAME@RANGE or NAMESPACE/NAME@DIGEST
+    pub name: String,
+    /// A public key; one of those given must have signed. May be repeated; without it, anybody may have
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<PublicKey>,
     #[command(flatten)]
     pub of: RegistryArgs,
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use invoker_core::function_name::{FunctionName, Place};
+use invoker_core::topology::DeploymentSpec;
 use invoker_engine::{Engine, Function};
 use invoker_oci::{Found, Registries, Source};
 use xxhash_rust::xxh3::xxh3_128;
@@ -28,6 +29,8 @@ pub(crate) struct Loader {
 pub(crate) struct Loading<'a> {
     loader: &'a mut Loader,
     registries: Registries,
+    /// Whether files are refused, as they have no signature.
+    is_signed: bool,
     /// What names led to, in the order in which they were asked for, each once.
     pub(crate) found: Vec<Found>,
 }
@@ -39,10 +42,11 @@ impl Loader {
         Ok(Self { environment: environment.clone(), engine, loaded, pulled })
     }
 
-    /// For a topology that names this registry. Names are asked for anew: a tag may have moved.
-    pub(crate) fn topology(&mut self, registry: Option<&str>) -> Result<Loading<'_>, Error> {
-        let registries = self.environment.registries.registries(registry)?;
-        Ok(Loading { loader: self, registries, found: Vec::new() })
+    /// For a topology. Names are asked for anew: a tag may have moved.
+    pub(crate) fn topology(&mut self, spec: &DeploymentSpec) -> Result<Loading<'_>, Error> {
+        let required = &spec.require_signature;
+        let registries = self.environment.registries.registries(spec.registry.as_deref(), required)?;
+        Ok(Loading { loader: self, registries, is_signed: !required.is_empty(), found: Vec::new() })
     }
 
     fn file(&mut self, reference: &str, folder: &Path) -> Result<Function, Error> {
@@ -63,6 +67,9 @@ impl Loading<'_> {
     /// The function that a file of `folder` names.
     pub(crate) fn get(&mut self, reference: &str, folder: &Path) -> Result<Function, Error> {
         match Place::of(reference) {
+            Ok(Place::Path(path)) if self.is_signed => {
+                Err(invoker_oci::Error::UnsignedFile { path: path.to_owned() }.into())
+            }
             Ok(Place::Path(path)) => self.loader.file(path, folder),
             Ok(Place::Registry(name)) => self.pull(&name),
             Err(error) => {

@@ -51,7 +51,7 @@ impl Topology {
 
     /// Loads the functions that it names.
     pub(crate) fn load(self, loader: &mut Loader) -> Result<Loaded, Error> {
-        let mut loading = loader.topology(self.resource().spec.registry.as_deref())?;
+        let mut loading = loader.topology(&self.resource().spec)?;
         let functions = load_functions(&self.document, &folder_of(&self.path), &mut loading)?;
         let pulled = std::mem::take(&mut loading.found);
         Ok(Loaded { document: self.document, functions, pulled })

@@ -8,6 +8,7 @@ mod login;
 mod manifest;
 mod pull;
 mod push;
+mod sign;
 
 use invoker_core::function_name::{FunctionName, NameError};
 use invoker_oci::Registries;
@@ -18,6 +19,7 @@ pub(crate) use self::lists::{delete, list, tag};
 pub(crate) use self::login::login;
 pub(crate) use self::pull::{inspect, pull};
 pub(crate) use self::push::push;
+pub(crate) use self::sign::{sign, verify};
 
 use crate::args::RegistryArgs;
 use crate::environment::Environment;
@@ -25,7 +27,7 @@ use crate::error::{Error, Exit};
 
 /// The registries that the names of a command mean.
 fn registries(of: &RegistryArgs, environment: &Environment) -> Result<Registries, Error> {
-    Ok(environment.with_registry(of.registry.as_ref()).registries.registries(None)?)
+    Ok(environment.with_registry(of.registry.as_ref()).registries.registries(None, &[])?)
 }
 
 /// The name of a function, as it was typed.

@@ -80,6 +80,7 @@ impl<'a> World<'a> {
             kafka: None,
             redis: None,
             registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: vec![entity],
         };

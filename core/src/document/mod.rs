@@ -39,6 +39,10 @@ pub struct HostDocument {
     /// spoken where it begins with `http://`, and with this machine. Default: what the host is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
+    /// Public keys, `ed25519:…`: what runs here must be signed by one of them, and a file is not. Default: none; nothing
+    /// need be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require_signature: Vec<String>,
     /// Folder of what is embedded, relative to that of this document. Default: none; needed unless both `kafka` and
     /// `redis` are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +63,7 @@ impl HostDocument {
                 kafka,
                 redis,
                 registry: _,
+                require_signature: _,
                 data,
                 entities: _,
             } = document;

@@ -122,6 +122,11 @@ pub struct DeploymentSpec {
     /// it begins with `http://`, and with this machine. Default: the operator's; locally, `INVOKER_REGISTRY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
+    /// Public keys, `ed25519:…`: every function must be signed by one of them (`invoker sign`), and a file is not.
+    /// Default: none; nothing need be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
+    pub require_signature: Vec<String>,
     /// Address of Kafka, `host:port` with commas between; short for `kafka.bootstrapServers`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_address: Option<String>,

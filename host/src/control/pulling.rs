@@ -44,8 +44,14 @@ impl std::fmt::Display for Ordered {
     }
 }
 
-/// The names that a document gives its functions by.
+/// The names that a document gives its functions by. A file is refused where signatures are required.
 pub(super) fn named(config: &Config) -> Result<Named, FunctionError> {
+    let mut files = config.document.entities.iter().filter(|entity| is_path(&entity.function));
+    if let Some(file) = files.next().filter(|_| !config.document.require_signature.is_empty()) {
+        let source = Box::new(PullError::UnsignedFile { path: file.function.clone() });
+        let (entity, function) = (file.id.clone(), file.function.clone());
+        return Err(FunctionError::Pull { entity, function, source });
+    }
     let entities = config.document.entities.iter().filter(|entity| !is_path(&entity.function));
     let name = |entity: &invoker_core::document::EntityDocument| {
         let name = entity.function.parse().map_err(|source| FunctionError::NoName {
@@ -101,22 +107,24 @@ impl Pulling {
     fn begin(&self, config: &Config, wanted: Named) -> Receiver<Answer> {
         let setup =
             Setup { logins: logins(config).or_else(|| self.setup.logins.clone()), ..self.setup.clone() };
-        let registry = config.document.registry.clone();
+        let (registry, required) =
+            (config.document.registry.clone(), config.document.require_signature.clone());
         let (tell, answer) = channel();
         // It ends by itself, at the latest when the registry is silent for too long; nobody waits for it then.
-        std::thread::spawn(move || drop(tell.send(pull(&setup, registry.as_deref(), wanted))));
+        std::thread::spawn(move || drop(tell.send(pull(&setup, registry.as_deref(), &required, wanted))));
         answer
     }
 }
 
-fn pull(setup: &Setup, registry: Option<&str>, wanted: Named) -> Answer {
+fn pull(setup: &Setup, registry: Option<&str>, required: &[String], wanted: Named) -> Answer {
     let failed = |entity: &str, name: &Ordered, source: PullError| {
         let (entity, function) = (entity.to_owned(), name.to_string());
         FunctionError::Pull { entity, function, source: Box::new(source) }
     };
     let mut pulled = Vec::new();
     for (name, entity) in wanted {
-        let registries = setup.registries(registry).map_err(|error| failed(&entity, &name, error))?;
+        let registries =
+            setup.registries(registry, required).map_err(|error| failed(&entity, &name, error))?;
         let it = registries.pull(&name.0, None).map_err(|error| failed(&entity, &name, error))?;
         pulled.push((entity, it));
     }

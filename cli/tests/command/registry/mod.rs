@@ -7,6 +7,7 @@ mod pushes;
 mod runs;
 mod secure;
 mod served;
+mod signed;
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -261,6 +261,7 @@ impl Bench {
             kafka: None,
             redis: None,
             registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: vec![self.entity.clone()],
         }
