@@ -28,7 +28,7 @@ mod tail;
 mod test;
 mod topics;
 
-use args::{Cli, DlqVerb, RegistryVerb, StateVerb, Verb};
+use args::{Cli, DlqVerb, Format, RegistryVerb, StateVerb, Verb};
 use environment::Environment;
 use error::Error;
 use invoker_host::control;
@@ -58,11 +58,9 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         Verb::Run(args) => return run::run(&args, format, environment, screen),
         Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
-        Verb::Login(args) => registry::login(&args, environment, out)?,
-        Verb::Push(args) => registry::push(&args, environment, format, out)?,
-        Verb::Pull(args) => registry::pull(&args, environment, format, out)?,
-        Verb::Sign(args) => registry::sign(&args, environment, out)?,
-        Verb::Verify(args) => registry::verify(&args, environment, out)?,
+        verb @ (Verb::Login(_) | Verb::Push(_) | Verb::Pull(_) | Verb::Sign(_) | Verb::Verify(_)) => {
+            with_registry(&verb, environment, format, out)?;
+        }
         Verb::Registry(verb) => in_registry(verb, environment, out)?,
         Verb::Topics(args) => topics::list(&looking::records(&args.log)?, out)?,
         Verb::Tail(args) => tail::tail(&*looking::records(&args.log)?.log, &args, out)?,
@@ -85,6 +83,23 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         }
     }
     printer.finish()
+}
+
+/// Verbs on one function in a registry.
+fn with_registry(
+    verb: &Verb,
+    environment: &Environment,
+    format: Format,
+    out: &mut Printer,
+) -> Result<(), Error> {
+    match verb {
+        Verb::Login(args) => registry::login(args, environment, out),
+        Verb::Push(args) => registry::push(args, environment, format, out),
+        Verb::Pull(args) => registry::pull(args, environment, format, out),
+        Verb::Sign(args) => registry::sign(args, environment, out),
+        Verb::Verify(args) => registry::verify(args, environment, out),
+        _ => Ok(()),
+    }
 }
 
 fn in_registry(verb: RegistryVerb, environment: &Environment, out: &mut Printer) -> Result<(), Error> {

@@ -70,18 +70,10 @@ impl Error {
     pub fn message(&self) -> Message {
         let what = self.to_string();
         match self {
-            Self::NoRegistry { name } => {
-                Message::new(what, "no registry is configured", no_registry_help(name.as_deref()))
-            }
-            Self::NoPick { name } => {
-                let why = "a function is named with its version, so that what runs does not change by itself";
-                Message::new(
-                    what,
-                    why,
-                    format!("write {name}:1.0.0, or {name}@^1.0 for the highest that fits"),
-                )
-            }
             Self::Address(error) => Message::new(what, error, "write it as https://registry.example"),
+            Self::Key(error) => {
+                Message::new(what, error, "`invoker sign --new-key FILE` prints a public key")
+            }
             Self::Away { why, .. } => Message::new(what, why, "check that it runs, and the address"),
             Self::Unauthorised { why, has_login, registry, .. } => {
                 let help = match has_login {
@@ -90,55 +82,66 @@ impl Error {
                 };
                 Message::new(what, why, help)
             }
-            Self::NoFunction { near, .. } => Message::new(
-                what,
-                "nobody pushed it there, or it is not yours to see",
-                meant(near.as_deref()),
-            ),
-            Self::NoVersion { near, has, .. } => {
-                let why = match has.as_slice() {
-                    [] => "it has no version".to_owned(),
-                    has => format!("it has {}", listed(has)),
-                };
-                Message::new(what, why, meant(near.as_deref()))
-            }
-            Self::NotFunction { why, .. } => Message::new(
-                what,
-                why,
-                "push functions with `invoker push`, `wkg` or as docs/registry.md says",
-            ),
             Self::Damaged { found, .. } => {
                 let help = "ask who runs the registry to push it again";
                 Message::new(what, format!("the digest of what came is {found:?}"), help)
             }
-            Self::Key(error) => {
-                Message::new(what, error, "`invoker sign --new-key FILE` prints a public key")
+            Self::Refused { status, message, .. } => {
+                let why = format!("it answered {status}: {message}");
+                Message::new(what, why, "check the name and the registry")
             }
-            Self::Unsigned { name, digest, signers } => {
-                let why = match signers.as_slice() {
-                    [] => format!("nobody signed {digest}"),
-                    signers => format!("{digest} is signed by {}", signers.join(", ")),
-                };
-                Message::new(what, why, format!("`invoker sign {name} --key FILE`, or name what is signed"))
-            }
-            Self::UnsignedFile { .. } => {
-                let help = "push and sign it, and name it in its registry; or remove `requireSignature`";
-                Message::new(what, "a signature lies in a registry, beside what it is of", help)
-            }
-            Self::Taken { .. } => {
-                Message::new(what, "a version stays what it is", "push it as another version")
-            }
-            Self::Invalid { message, .. } => invalid(&what, message),
-            Self::Refused { status, message, .. } => Message::new(
-                what,
-                format!("it answered {status}: {message}"),
-                "check the name and the registry",
-            ),
             Self::Credentials { why, .. } => Message::new(what, why, "mend the file, or log in again"),
             Self::Write { source, .. } => {
                 Message::new(what, source, "check the folder and the space on its disk")
             }
+            _ => self.of_function(what),
         }
+    }
+
+    /// What is said of what is named, and not of who has it.
+    fn of_function(&self, what: String) -> Message {
+        let (why, help) = match self {
+            Self::NoRegistry { name } => {
+                ("no registry is configured".to_owned(), no_registry_help(name.as_deref()))
+            }
+            Self::NoPick { name } => (
+                "a function is named with its version, so that what runs does not change by itself"
+                    .to_owned(),
+                format!("write {name}:1.0.0, or {name}@^1.0 for the highest that fits"),
+            ),
+            Self::NoFunction { near, .. } => {
+                ("nobody pushed it there, or it is not yours to see".to_owned(), meant(near.as_deref()))
+            }
+            Self::NoVersion { near, has, .. } if has.is_empty() => {
+                ("it has no version".to_owned(), meant(near.as_deref()))
+            }
+            Self::NoVersion { near, has, .. } => (format!("it has {}", listed(has)), meant(near.as_deref())),
+            Self::NotFunction { why, .. } => (
+                why.clone(),
+                "push functions with `invoker push`, `wkg` or as docs/registry.md says".to_owned(),
+            ),
+            Self::Unsigned { name, digest, signers } => {
+                let help = format!("`invoker sign {name} --key FILE`, or name what is signed");
+                (signed_by(digest, signers), help)
+            }
+            Self::UnsignedFile { .. } => (
+                "a signature lies in a registry, beside what it is of".to_owned(),
+                "push and sign it, and name it in its registry; or remove `requireSignature`".to_owned(),
+            ),
+            Self::Taken { .. } => {
+                ("a version stays what it is".to_owned(), "push it as another version".to_owned())
+            }
+            Self::Invalid { message, .. } => return invalid(&what, message),
+            _ => (String::new(), String::new()),
+        };
+        Message::new(what, why, help)
+    }
+}
+
+fn signed_by(digest: &str, signers: &[String]) -> String {
+    match signers {
+        [] => format!("nobody signed {digest}"),
+        signers => format!("{digest} is signed by {}", signers.join(", ")),
     }
 }
 

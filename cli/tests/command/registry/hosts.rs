@@ -150,3 +150,30 @@ fn a_host_logs_in_with_the_secret_beside_its_document() {
     host.says("running deployment=");
     host.end();
 }
+
+#[test]
+fn a_host_that_requires_signatures_runs_what_is_signed_and_refuses_the_rest() {
+    let folder = Folder::new();
+    let registry = pushed(&folder);
+    let key = invoker(&folder, &registry, &["sign", "--new-key", "own.key"]).succeeded().out;
+    let with_key = |generation, split: &str| {
+        document(&folder, generation, split);
+        let text = format!("requireSignature: [{:?}]\n{}", key.trim(), folder.read("config/host.yaml"));
+        folder.write("config/host.yaml", text);
+    };
+    with_key(1, "team/split:1.0.0");
+    let unsigned = "function \"team/split:1.0.0\" is not signed by a key that is required";
+    let host = || invoker(&folder, &registry, &["host", "--config", "config"]);
+    host().failed(4, &[unsigned, "help: `invoker sign team/split:1.0.0"]);
+    with_key(1, "./split.wasm");
+    host().failed(4, &["\"./split.wasm\" is a file, and a signature is required"]);
+    with_key(1, "team/split:1.0.0");
+    invoker(&folder, &registry, &["sign", "team/split:1.0.0", "--key", "own.key"]).succeeded();
+    let host = Host::start(&folder, &registry);
+    host.says("running deployment=");
+    push(&folder, &registry, "raw_split8", "team/split:2.0.0");
+    with_key(2, "team/split:2.0.0");
+    host.says("document refused: cannot get function \"team/split:2.0.0\"");
+    host.says("is not signed by a key that is required");
+    host.end();
+}
