@@ -124,6 +124,8 @@ fn components(
         host: "local".to_owned(),
         kafka: None,
         redis: None,
+        registry: None,
+        require_signature: Vec::new(),
         data: None,
         entities: vec![entity("split", "lines", "words"), entity("count", "words", "counts")],
     };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use invoker_core::topology::{addresses, is_kafka_address, is_redis_address};
+use invoker_oci::Address;
 
 use crate::build::BuildArgs;
 use crate::completion::{CompletionArgs, ManArgs};
@@ -14,9 +15,11 @@ use crate::schema::SchemaArgs;
 use crate::test::TestArgs;
 
 mod look;
+mod share;
 
 pub use invoker_host::command::HostArgs;
 pub use look::*;
+pub use share::*;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -30,7 +33,7 @@ Exit codes:
   7    a partition stopped
   8    a case came out otherwise
   9    a tool is missing
-  10   Kafka or Redis
+  10   Kafka, Redis or a registry
   130  interrupted before the end";
 
 /// Functions on streams: WebAssembly components between topics, with state, exactly once
@@ -69,6 +72,19 @@ pub enum Verb {
     Host(HostArgs),
     /// Show what a component declares, or how a topology fits together
     Inspect(InspectArgs),
+    /// Log in to a registry
+    Login(LoginArgs),
+    /// Push a function to a registry
+    Push(PushArgs),
+    /// Pull a function from a registry
+    Pull(PullArgs),
+    /// Sign a function in a registry
+    Sign(SignArgs),
+    /// Say who signed a function in a registry
+    Verify(VerifyArgs),
+    /// Run a registry, or look into one
+    #[command(subcommand)]
+    Registry(RegistryVerb),
     /// List topics
     Topics(TopicsArgs),
     /// Show the records of a topic
@@ -136,6 +152,10 @@ pub struct RunArgs {
     /// What is sure to be kept: every commit, or every commit unless the machine itself fails
     #[arg(long, value_enum, default_value_t = Durability::Commit, requires = "data")]
     pub durability: Durability,
+    /// Registry of functions whose names have no host, in place of the topology's [default: the topology's, else
+    /// INVOKER_REGISTRY]
+    #[arg(long, value_name = "URL")]
+    pub registry: Option<Address>,
     /// Go on when the inputs are at their end, and read what is added to them
     #[arg(long, short)]
     pub follow: bool,
@@ -205,11 +225,13 @@ fn topic_and_place(text: &str) -> Result<TopicPlace, String> {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  invoker inspect target/wasm32-wasip2/release/split.wasm\n  invoker inspect topology.yaml"
+    after_help = "Examples:\n  invoker inspect target/wasm32-wasip2/release/split.wasm\n  invoker inspect topology.yaml\n  invoker inspect team/split:1.0.0"
 )]
 pub struct InspectArgs {
-    /// A .wasm file, a function project, or a topology
+    /// A .wasm file, a function project, a topology, or the name of a function in a registry
     pub what: PathBuf,
+    #[command(flatten)]
+    pub of: RegistryArgs,
 }
 
 #[cfg(test)]

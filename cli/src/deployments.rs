@@ -80,6 +80,8 @@ mod tests {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: Vec::new(),
         };

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use invoker_oci::{Address, Setup};
+
 /// Variables and terminals that matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -12,6 +14,8 @@ pub struct Environment {
     pub code_cache: Option<PathBuf>,
     /// The folder that this is in; toolchains made for functions lie in it, too.
     pub cache: Option<PathBuf>,
+    /// The registry of names without a host, logins, and where functions are kept that were pulled.
+    pub registries: Setup,
 }
 
 impl Environment {
@@ -24,11 +28,21 @@ impl Environment {
         let cache = path("INVOKER_CACHE")
             .or_else(|| path("XDG_CACHE_HOME").map(|cache| cache.join("invoker")))
             .or_else(|| path("HOME").map(|home| home.join(".cache").join("invoker")));
+        let registries = Setup::from_variables(&variable, cache.clone());
         Self {
+            registries,
             cargo_target: path("CARGO_TARGET_DIR"),
             code_cache: cache.as_ref().map(|cache| cache.join("code")),
             cache,
         }
+    }
+
+    /// The same with the registry of an option, where it is given.
+    #[must_use]
+    pub fn with_registry(&self, given: Option<&Address>) -> Self {
+        let mut environment = self.clone();
+        environment.registries.given = given.cloned().or(environment.registries.given);
+        environment
     }
 }
 

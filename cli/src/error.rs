@@ -62,6 +62,19 @@ impl From<control::Error> for Error {
     }
 }
 
+impl From<invoker_oci::Error> for Error {
+    fn from(error: invoker_oci::Error) -> Self {
+        use invoker_oci::Error as Oci;
+        let exit = match &error {
+            Oci::Address(_) => Exit::Usage,
+            Oci::Credentials { .. } | Oci::Write { .. } => Exit::File,
+            error if error.is_of_service() => Exit::Service,
+            _ => Exit::Function,
+        };
+        Self { exit, problems: vec![error.message()] }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use invoker_core::document::EntityDocument;
 use invoker_core::function::{Port, SettingSpec, SettingValue, StateKind, StateSpec};
+use invoker_core::function_name::Place;
 use invoker_engine::Function;
 use serde_json::{Value, json};
 
@@ -14,15 +15,20 @@ use crate::error::{Error, Exit};
 use crate::functions;
 use crate::plan::{self, Loaded, Plan};
 use crate::print::Printer;
+use crate::registry::{self, Declared};
 use crate::services::Chosen;
 
-/// Shows a `.wasm` file, a function project or a topology.
+/// Shows a `.wasm` file, a function project, a topology, or a function by name.
 pub(crate) fn inspect(
     args: &InspectArgs,
     environment: &Environment,
     printer: &mut Printer,
 ) -> Result<(), Error> {
     let path = &args.what;
+    let environment = &environment.with_registry(args.of.registry.as_ref());
+    if let Some(name) = name_of_function(path, environment)? {
+        return registry::inspect(name, &args.of, environment, printer);
+    }
     let metadata = path.metadata().map_err(|error| {
         let what = format!("cannot read {:?}", path.display().to_string());
         Error::new(Exit::Usage, what, error, "name a .wasm file, a function project or a topology")
@@ -39,9 +45,22 @@ pub(crate) fn inspect(
     let engine = functions::engine(environment)?;
     let function = functions::load(&engine, &component)?;
     printer.item(
-        || format!("{}\n{}", component.display(), lines(&function, "  ").join("\n")),
+        || {
+            let lines = lines(function.digest(), &Declared::of(&function), "  ");
+            format!("{}\n{}", component.display(), lines.join("\n"))
+        },
         || object(&component, &function),
     )
+}
+
+/// Whether this is the name of a function and no path: nothing of that name is there, and it has a version, or there is
+/// a registry to find one in.
+fn name_of_function<'a>(path: &'a Path, environment: &Environment) -> Result<Option<&'a str>, Error> {
+    let Some(text) = path.to_str().filter(|_| !path.exists()) else { return Ok(None) };
+    let Ok(Place::Registry(name)) = Place::of(text) else { return Ok(None) };
+    let is_file = [".wasm", ".yaml", ".yml"].iter().any(|kind| text.ends_with(kind));
+    let is_known = name.host.is_some() || environment.registries.registry(None)?.is_some();
+    Ok((!is_file && (name.pick.is_some() || is_known)).then_some(text))
 }
 
 fn topology(plan: &Plan, printer: &mut Printer) -> Result<(), Error> {
@@ -54,7 +73,7 @@ fn topology(plan: &Plan, printer: &mut Printer) -> Result<(), Error> {
         }
         if let Some(function) = function {
             printer.note(&format!("  function     {}", entity.function))?;
-            for line in lines(function, "    ") {
+            for line in lines(function.digest(), &Declared::of(function), "    ") {
                 printer.note(&line)?;
             }
         }
@@ -88,13 +107,14 @@ fn name_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn lines(function: &Function, indent: &str) -> Vec<String> {
-    let description = function.description();
+/// What a function declares; `digest` is that of its component.
+pub(crate) fn lines(digest: &str, declared: &Declared, indent: &str) -> Vec<String> {
+    let description = &declared.description;
     let mut lines = Vec::new();
     let mut line = |name: &str, text: String| lines.push(format!("{indent}{name:<10} {}", text.trim_end()));
-    line("digest", function.digest().to_owned());
-    line("size", format!("{} bytes", function.size()));
-    let made = [function.language(), function.sdk()];
+    line("digest", digest.to_owned());
+    line("size", format!("{} bytes", declared.size));
+    let made = [declared.language.as_deref(), declared.sdk.as_deref()];
     if made.iter().any(Option::is_some) {
         line("made with", made.into_iter().flatten().collect::<Vec<_>>().join(", "));
     }
@@ -104,7 +124,7 @@ fn lines(function: &Function, indent: &str) -> Vec<String> {
     description.settings.iter().for_each(|setting| line("setting", setting_text(setting)));
     line("headers", name_of(&json!(description.headers)));
     description.properties.iter().for_each(|(name, value)| line("property", format!("{name} = {value}")));
-    function.imports().iter().for_each(|import| line("import", import.clone()));
+    declared.imports.iter().for_each(|import| line("import", import.clone()));
     lines
 }
 

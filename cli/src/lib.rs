@@ -19,6 +19,7 @@ mod plan;
 mod print;
 mod reader;
 pub mod records;
+mod registry;
 pub mod run;
 mod schema;
 mod services;
@@ -27,10 +28,11 @@ mod tail;
 mod test;
 mod topics;
 
-use args::{Cli, DlqVerb, StateVerb, Verb};
+use args::{Cli, DlqVerb, Format, RegistryVerb, StateVerb, Verb};
 use environment::Environment;
 use error::Error;
 use invoker_host::control;
+use invoker_registry::command;
 use print::Printer;
 use run::Screen;
 
@@ -56,6 +58,10 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
         Verb::Run(args) => return run::run(&args, format, environment, screen),
         Verb::Host(args) => return host(&args, environment),
         Verb::Inspect(args) => inspect::inspect(&args, environment, out)?,
+        verb @ (Verb::Login(_) | Verb::Push(_) | Verb::Pull(_) | Verb::Sign(_) | Verb::Verify(_)) => {
+            with_registry(&verb, environment, format, out)?;
+        }
+        Verb::Registry(verb) => in_registry(verb, environment, out)?,
         Verb::Topics(args) => topics::list(&looking::records(&args.log)?, out)?,
         Verb::Tail(args) => tail::tail(&*looking::records(&args.log)?.log, &args, out)?,
         Verb::State(verb) => {
@@ -79,9 +85,36 @@ pub fn dispatch(cli: Cli, environment: &Environment, screen: &Screen) -> Result<
     printer.finish()
 }
 
+/// Verbs on one function in a registry.
+fn with_registry(
+    verb: &Verb,
+    environment: &Environment,
+    format: Format,
+    out: &mut Printer,
+) -> Result<(), Error> {
+    match verb {
+        Verb::Login(args) => registry::login(args, environment, out),
+        Verb::Push(args) => registry::push(args, environment, format, out),
+        Verb::Pull(args) => registry::pull(args, environment, format, out),
+        Verb::Sign(args) => registry::sign(args, environment, out),
+        Verb::Verify(args) => registry::verify(args, environment, out),
+        _ => Ok(()),
+    }
+}
+
+fn in_registry(verb: RegistryVerb, environment: &Environment, out: &mut Printer) -> Result<(), Error> {
+    match verb {
+        RegistryVerb::Serve(args) => registry::run(command::Verb::Serve(args)),
+        RegistryVerb::Gc(args) => registry::run(command::Verb::Gc(args)),
+        RegistryVerb::List(args) => registry::list(&args, environment, out),
+        RegistryVerb::Tag(args) => registry::tag(&args, environment, out),
+        RegistryVerb::Delete(args) => registry::delete(&args, environment, out),
+    }
+}
+
 /// Runs a host until a signal ends it.
 fn host(args: &args::HostArgs, environment: &Environment) -> Result<(), Error> {
     let stop =
         control::stop_on_signals().map_err(|error| Error::internal("cannot listen to signals", error))?;
-    Ok(control::run(args.options(environment.code_cache.clone()), &stop)?)
+    Ok(control::run(args.options(environment.code_cache.clone(), environment.registries.clone()), &stop)?)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use invoker::args::{Cli, Format, Verb};
+use invoker::args::{Cli, Format, RegistryVerb, Verb};
 use invoker::dispatch;
 use invoker::environment::Environment;
 use invoker::error::{Error, Exit};
@@ -21,12 +21,17 @@ fn main() -> ExitCode {
     };
     let screen = if cli.output_format == Format::Json { Screen::for_scripts() } else { Screen::default() };
     let (format, verbose) = (cli.output_format, cli.verbose);
-    log_to(&screen, verbose, matches!(cli.verb, Verb::Host(_)));
+    log_to(&screen, verbose, serves(&cli.verb));
     quiet_panics(&screen, verbose);
     match dispatch(cli, &Environment::read(), &screen) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&screen, &error, format),
     }
+}
+
+/// Whether it has nothing but its log to say what it does.
+fn serves(verb: &Verb) -> bool {
+    matches!(verb, Verb::Host(_) | Verb::Registry(RegistryVerb::Serve(_) | RegistryVerb::Gc(_)))
 }
 
 fn fail(screen: &Screen, error: &Error, format: Format) -> ExitCode {
@@ -37,10 +42,10 @@ fn fail(screen: &Screen, error: &Error, format: Format) -> ExitCode {
     ExitCode::from(error.exit.code())
 }
 
-/// Log lines on standard error: what needs attention, and what functions say. With --verbose everything of ours. A host
-/// has nothing but its log, which says when and what it does.
-fn log_to(screen: &Screen, verbose: bool, is_host: bool) {
-    let level = match (verbose, is_host) {
+/// Log lines on standard error: what needs attention, and what functions say. With --verbose everything of ours. What
+/// serves has nothing but its log, which says when and what it does.
+fn log_to(screen: &Screen, verbose: bool, serves: bool) {
+    let level = match (verbose, serves) {
         (true, _) => LevelFilter::DEBUG,
         (false, true) => LevelFilter::INFO,
         (false, false) => LevelFilter::WARN,
@@ -49,7 +54,7 @@ fn log_to(screen: &Screen, verbose: bool, is_host: bool) {
     let targets = Targets::new().with_default(level).with_target("function", function);
     let lines = fmt::layer().with_ansi(false).with_writer(screen.clone());
     let lines =
-        if verbose || is_host { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
+        if verbose || serves { lines.boxed() } else { lines.without_time().with_target(false).boxed() };
     tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }
 

@@ -17,12 +17,13 @@ use invoker_host::StartError;
 use invoker_host::log::{Log, TopicPartition, TopicSpec};
 use invoker_host::program::Program;
 use invoker_host::secrets::Secrets;
+use invoker_oci::Found;
 
 use crate::data::log_failed;
 use crate::deployments::Deployment;
 use crate::environment::Environment;
 use crate::error::{Error, Exit, Problem, chain};
-use crate::functions::Loader;
+use crate::functions::{Loader, told};
 use crate::services::Chosen;
 
 pub(crate) use self::file::{FILE, Topology, folder_of};
@@ -33,6 +34,8 @@ pub(crate) struct Loaded {
     document: Document,
     /// By name of the entity.
     functions: BTreeMap<String, Function>,
+    /// What names of functions led to.
+    pulled: Vec<Found>,
 }
 
 /// What is to be run.
@@ -130,7 +133,7 @@ impl Loaded {
             functions: by_id.collect(),
             topics,
             create: planned.create,
-            notes: notes(&self.document, on.ground),
+            notes: self.pulled.iter().map(told).chain(notes(&self.document, on.ground)).collect(),
             document: planned.document,
         })
     }

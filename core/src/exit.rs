@@ -21,7 +21,7 @@ pub enum Exit {
     Case = 8,
     /// Something that building needs is not installed.
     Tool = 9,
-    /// Kafka or Redis cannot be used.
+    /// Kafka, Redis or a registry cannot be used.
     Service = 10,
     /// A signal ended the work before its end.
     Interrupted = 130,

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod document;
 pub mod exit;
 pub mod function;
+pub mod function_name;
 pub mod message;
 pub mod names;
 pub mod partitioner;

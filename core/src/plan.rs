@@ -95,6 +95,8 @@ pub fn plan(document: &Document, functions: &Functions, local: &Local) -> Result
         host: local.host.clone(),
         kafka: local.kafka.clone(),
         redis: local.redis.clone(),
+        registry: spec.registry.clone(),
+        require_signature: spec.require_signature.clone(),
         data: None,
         entities,
     };

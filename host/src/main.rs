@@ -8,6 +8,7 @@ use invoker_core::exit::Exit;
 use invoker_core::message::Message;
 use invoker_host::command::HostArgs;
 use invoker_host::control;
+use invoker_oci::Setup;
 use tracing_subscriber::EnvFilter;
 
 /// Runs the entities of a host document
@@ -28,14 +29,16 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
-    let code_cache = std::env::var_os("INVOKER_CACHE").map(|dir| PathBuf::from(dir).join("code"));
+    let cache = std::env::var_os("INVOKER_CACHE").map(PathBuf::from);
+    let code_cache = cache.as_ref().map(|cache| cache.join("code"));
+    let registries = Setup::from_variables(|name| std::env::var_os(name), cache);
     let stop = match control::stop_on_signals() {
         Ok(stop) => stop,
         Err(error) => {
             return fail(Exit::Internal, &[Message::new("cannot listen to signals", error, "start again")]);
         }
     };
-    match control::run(command.host.options(code_cache), &stop) {
+    match control::run(command.host.options(code_cache, registries), &stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error.exit(), &error.messages()),
     }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+pub mod command;
 mod digest;
 mod http;
 mod manifest;

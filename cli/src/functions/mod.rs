@@ -11,24 +11,15 @@ use invoker_core::topology;
 use invoker_engine::{Engine, EngineError, EngineOptions, Function, LoadError, Profiler};
 use invoker_host::control::refusal;
 
-pub(crate) use self::loader::Loader;
+pub(crate) use self::loader::{Loader, Loading, told};
 pub(crate) use self::project::last_build;
 pub(crate) use self::sources::{Source, Sources, stale};
 
 use crate::environment::Environment;
 use crate::error::{Error, Exit, chain};
 
-/// Where a function named `reference` in a file of `folder` lies.
+/// Where the path `reference` in a file of `folder` leads.
 pub(crate) fn locate(reference: &str, folder: &Path, environment: &Environment) -> Result<PathBuf, Error> {
-    if !["./", "../", "/"].iter().any(|start| reference.starts_with(start))
-        && reference != "."
-        && reference != ".."
-    {
-        let what = format!("cannot get function {reference:?}");
-        let why = "it is a name in a registry, and no registry is configured yet";
-        let help = format!("give a file or a project folder, such as \"./{}\"", last_part(reference));
-        return Err(Error::new(Exit::Function, what, why, help));
-    }
     let path = folder.join(reference);
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => last_build(&path, environment.cargo_target.as_deref()),
@@ -50,11 +41,6 @@ fn beside(path: &Path) -> Option<String> {
     let there = std::fs::read_dir(path.parent()?).ok()?;
     let names: Vec<String> = there.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     topology::nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
-fn last_part(reference: &str) -> &str {
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    name.split(['@', ':']).next().unwrap_or(name)
 }
 
 /// An engine that keeps compiled code in the user's cache.
@@ -80,14 +66,14 @@ pub(crate) fn load(engine: &Engine, path: &Path) -> Result<Function, Error> {
     engine.load(&read(path)?).map_err(|error| refused(&path.display().to_string(), &error))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
         let what = format!("cannot read function {:?}", path.display().to_string());
         Error::new(Exit::Function, what, error, "check the file")
     })
 }
 
-fn refused(path: &str, error: &LoadError) -> Error {
+pub(crate) fn refused(path: &str, error: &LoadError) -> Error {
     let message = refusal(&format!("function {path:?} cannot be used"), error);
     Error { exit: Exit::Function, problems: vec![message] }
 }
@@ -110,13 +96,5 @@ mod tests {
         assert!(error.to_string().ends_with("help: did you mean \"f.wasm\"?"), "{error}");
         let error = locate("./other.wasm", dir.path(), &Environment::default()).unwrap_err().to_string();
         assert!(error.contains("help: check the path"), "{error}");
-    }
-
-    #[test]
-    fn a_registry_name_is_refused_as_not_configured() {
-        let error =
-            locate("team/split:1.0.0", Path::new("/"), &Environment::default()).unwrap_err().to_string();
-        assert!(error.contains("no registry is configured yet"), "{error}");
-        assert!(error.contains("\"./split\""), "{error}");
     }
 }

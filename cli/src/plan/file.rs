@@ -8,7 +8,7 @@ use invoker_engine::Function;
 
 use super::{Loaded, invalid};
 use crate::error::{Error, Exit, Problem};
-use crate::functions::Loader;
+use crate::functions::{Loader, Loading};
 
 /// The name of the file in a folder that is given as a topology.
 pub(crate) const FILE: &str = "topology.yaml";
@@ -51,8 +51,10 @@ impl Topology {
 
     /// Loads the functions that it names.
     pub(crate) fn load(self, loader: &mut Loader) -> Result<Loaded, Error> {
-        let functions = load_functions(&self.document, &folder_of(&self.path), loader)?;
-        Ok(Loaded { document: self.document, functions })
+        let mut loading = loader.topology(&self.resource().spec)?;
+        let functions = load_functions(&self.document, &folder_of(&self.path), &mut loading)?;
+        let pulled = std::mem::take(&mut loading.found);
+        Ok(Loaded { document: self.document, functions, pulled })
     }
 }
 
@@ -65,22 +67,23 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
 fn load_functions(
     document: &Document,
     folder: &Path,
-    loader: &mut Loader,
+    loading: &mut Loading<'_>,
 ) -> Result<BTreeMap<String, Function>, Error> {
-    let (mut found, mut missing) = (BTreeMap::new(), Functions::new());
+    let (mut found, mut missing, mut exits) = (BTreeMap::new(), Functions::new(), BTreeSet::new());
     for entity in &document.resource().spec.stateful_entities {
-        let function = loader.get(&entity.function, folder);
+        let function = loading.get(&entity.function, folder);
         match function {
             Ok(function) => {
                 found.insert(entity.name.clone(), function);
             }
             Err(error) => {
+                exits.insert(error.exit);
                 missing.insert(entity.name.clone(), Err(unavailable(error)));
             }
         }
     }
-    topology::check_functions(document, &missing)
-        .map_err(|problems| Error { exit: Exit::Function, ..invalid(&problems) })?;
+    let exit = exits.first().copied().unwrap_or(Exit::Function);
+    topology::check_functions(document, &missing).map_err(|problems| Error { exit, ..invalid(&problems) })?;
     Ok(found)
 }
 

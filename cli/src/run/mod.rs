@@ -32,6 +32,7 @@ use crate::plan::Loaded;
 /// Runs a topology until it is drained, or ended.
 pub fn run(args: &RunArgs, format: Format, environment: &Environment, screen: &Screen) -> Result<(), Error> {
     let started = Instant::now();
+    let environment = &environment.with_registry(args.registry.as_ref());
     let interrupt = Interrupt::listen()?;
     let (reloader, loaded) = if args.watch {
         let (reloader, loaded) = Reloader::prepare(args, environment, screen)?;

@@ -79,6 +79,8 @@ impl<'a> World<'a> {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: vec![entity],
         };

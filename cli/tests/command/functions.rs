@@ -44,7 +44,7 @@ fn a_registry_name_says_that_there_is_no_registry() {
     let folder = topology_of("team/split:1.0.0");
     folder
         .invoker(&["run", "topology.yaml"])
-        .failed(4, &["team/split:1.0.0", "no registry is configured yet"]);
+        .failed(4, &["team/split:1.0.0", "why: no registry is configured"]);
 }
 
 #[test]

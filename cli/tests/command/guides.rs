@@ -51,11 +51,26 @@ fn is_printed(expected: &str, printed: &str) -> bool {
     })
 }
 
+/// Ends what a guide that could not be followed to its end left running.
+struct Background<'a>(&'a Folder);
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        let id = std::fs::read_to_string(self.0.path("registry.pid")).ok();
+        let id = id.and_then(|id| rustix::process::Pid::from_raw(id.trim().parse().ok()?));
+        if let Some(id) = id {
+            // Most of the time it has ended.
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        }
+    }
+}
+
 /// Follows a guide.
 fn follow(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(name);
     let folder = Folder::new();
     folder.write(".place", folder.path("").canonicalize().unwrap().to_str().unwrap());
+    let _background = Background(&folder);
     let mut printed = String::new();
     let mut followed = 0;
     for (kind, text) in blocks(&std::fs::read_to_string(path).unwrap()) {
@@ -101,6 +116,11 @@ fn failure_handling_can_be_followed() {
 }
 
 #[test]
+fn sharing_a_function_can_be_followed() {
+    follow("share-a-function.md");
+}
+
+#[test]
 fn every_guide_is_followed_and_named_in_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
@@ -111,7 +131,7 @@ fn every_guide_is_followed_and_named_in_the_readme() {
         assert!(readme.contains(&format!("docs/guides/{name}")), "{name}");
         guides += 1;
     }
-    assert_eq!(guides, 4);
+    assert_eq!(guides, 5);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Folder {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_invoker"));
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("CARGO_TARGET_DIR").env("INVOKER_CACHE", cache());
+        command.env_remove("CARGO_TARGET_DIR").env_remove("INVOKER_REGISTRY").env("INVOKER_CACHE", cache());
         command
     }
 

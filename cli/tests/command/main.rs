@@ -12,6 +12,7 @@ mod guides;
 mod invocation;
 mod mistakes;
 mod projects;
+mod registry;
 mod runs;
 mod topologies;
 mod usage;

@@ -35,6 +35,14 @@ pub struct HostDocument {
     /// partitions. Default: none; it is in the embedded store, in `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis: Option<Redis>,
+    /// Registry that functions are looked up in whose names have no host, e.g. `https://registry.example`; plain HTTP is
+    /// spoken where it begins with `http://`, and with this machine. Default: what the host is started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// Public keys, `ed25519:…`: what runs here must be signed by one of them, and a file is not. Default: none; nothing
+    /// need be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require_signature: Vec<String>,
     /// Folder of what is embedded, relative to that of this document. Default: none; needed unless both `kafka` and
     /// `redis` are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +55,18 @@ impl HostDocument {
     /// Whether both run on the same services under the same names, so that what runs by one can go on by the other.
     pub fn stands_on_the_same(&self, other: &Self) -> bool {
         let ground = |document: &Self| {
-            let Self { generation: _, deployment, prefix, host, kafka, redis, data, entities: _ } = document;
+            let Self {
+                generation: _,
+                deployment,
+                prefix,
+                host,
+                kafka,
+                redis,
+                registry: _,
+                require_signature: _,
+                data,
+                entities: _,
+            } = document;
             (deployment.clone(), prefix.clone(), host.clone(), kafka.clone(), redis.clone(), data.clone())
         };
         ground(self) == ground(other)
@@ -65,7 +84,9 @@ fn default_prefix() -> String {
 pub struct EntityDocument {
     /// Identity of its positions and its state, unique in the document.
     pub id: String,
-    /// The component: a path, relative to the folder of this document.
+    /// The component: a path, relative to the folder of this document (`./x`, `../x`, `/x`, or anything that ends in
+    /// `.wasm`), or its name in a registry: `namespace/name:tag`, `namespace/name@sha256:…`, `namespace/name@^1.2`, each
+    /// with a host in front if it is not in `registry`.
     pub function: String,
     /// What it reads, in the order in which the function declares its inputs.
     pub inputs: Vec<InputDocument>,

@@ -18,7 +18,8 @@ pub struct StatefulEntity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The component: a path (`./x`, `../x`, `/x`, relative to this file), or `namespace/name:tag`,
-    /// `namespace/name@sha256:…` or `namespace/name@^1.2` in the registry.
+    /// `namespace/name@sha256:…` or `namespace/name@^1.2` in the registry; with a host in front (`host.example/…`,
+    /// `localhost:5000/…`) in that one. More in [registry.md](registry.md#for-users).
     pub function: String,
     /// The topic it reads. Default: none; give this or `inputs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

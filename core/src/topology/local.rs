@@ -40,7 +40,6 @@ pub fn without_local_meaning(resource: &InvokerDeployment, ground: Ground) -> Ve
     note(spec.image_pull_policy.is_some(), "spec.imagePullPolicy");
     note(!spec.image_pull_secrets.is_empty(), "spec.imagePullSecrets");
     note(spec.history_limit.is_some(), "spec.historyLimit");
-    note(spec.registry.is_some(), "spec.registry");
     for (name, topic) in &spec.topics {
         let path = path_of_field("spec.topics", name);
         let unread = topic.replication_factor.is_some() && !ground.on_kafka;
@@ -79,7 +78,6 @@ mod tests {
                 "spec.imagePullPolicy",
                 "spec.imagePullSecrets",
                 "spec.historyLimit",
-                "spec.registry",
                 "spec.topics.words.replicationFactor",
                 "spec.createTopics",
                 "spec.resources",

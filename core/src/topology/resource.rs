@@ -118,9 +118,15 @@ pub struct DeploymentSpec {
     #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
     pub history_limit: Option<u32>,
     /// Address of the registry that function names without a host are looked up in, e.g.
-    /// `http://invoker-registry:8080`. Default: the operator's.
+    /// `http://invoker-registry:8080`; what stands behind the host goes in front of each name. Plain HTTP is spoken where
+    /// it begins with `http://`, and with this machine. Default: the operator's; locally, `INVOKER_REGISTRY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
+    /// Public keys, `ed25519:…`: every function must be signed by one of them (`invoker sign`), and a file is not.
+    /// Default: none; nothing need be signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
+    pub require_signature: Vec<String>,
     /// Address of Kafka, `host:port` with commas between; short for `kafka.bootstrapServers`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_address: Option<String>,

@@ -29,7 +29,8 @@ impl Error {
         match self {
             Self::Service(error) => error.is_retryable(),
             Self::Start(error) => error.is_retryable(),
-            Self::Config(_) | Self::Function(_) | Self::Stop(_) => false,
+            Self::Function(error) => error.is_retryable(),
+            Self::Config(_) | Self::Stop(_) => false,
         }
     }
 
@@ -37,6 +38,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) => Exit::Topology,
+            Self::Function(error) if error.is_of_service() => Exit::Service,
             Self::Function(_) => Exit::Function,
             Self::Service(ServiceError::Data { .. } | ServiceError::Log(_) | ServiceError::State(_)) => {
                 Exit::Data

@@ -9,13 +9,14 @@
 //! | not valid, or older than what runs | it is refused with its field named; what runs goes on |
 //! | on the same services | partitions come and go, entities that changed otherwise start anew, the rest is not touched |
 //! | on other services | they are connected first; then everything moves over |
-//! | right, and a service is away | it waits, and says so; what runs goes on |
+//! | right, and a service or a registry is away | it waits, and says so; what runs goes on |
 //!
 //! A lane that stopped for a reason that somebody can mend is started again, after 5 seconds and then ever less often.
 
 mod error;
 mod functions;
 mod patience;
+mod pulling;
 mod signals;
 mod watch;
 
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use invoker_engine::{Engine, EngineOptions};
+use invoker_oci::Setup;
 
 pub use error::Error;
 pub use functions::{FunctionError, refusal};
@@ -47,6 +49,8 @@ pub struct Options {
     pub config: PathBuf,
     /// Where compiled functions are kept; `None` = nowhere.
     pub code_cache: Option<PathBuf>,
+    /// How functions are pulled that are given by name.
+    pub registries: Setup,
     /// How long lanes may take to commit and let go, when the host or an entity ends.
     pub drain: Duration,
 }
@@ -56,7 +60,8 @@ pub fn run(options: Options, stop: &Stop) -> Result<(), Error> {
     let mut watch = Watch::new(options.config.clone());
     let wanted = watch.look().unwrap_or_else(|| Config::read(&options.config))?;
     let engine = EngineOptions { cache_dir: options.code_cache.clone(), ..EngineOptions::default() };
-    let functions = Functions::new(Engine::new(engine).map_err(FunctionError::Engine)?);
+    let functions =
+        Functions::new(Engine::new(engine).map_err(FunctionError::Engine)?, options.registries.clone());
     let (patience, retries) = (Patience::default(), Retries::default());
     Controller { options, stop, watch, functions, wanted: Some(wanted), running: None, patience, retries }
         .run()
@@ -90,7 +95,10 @@ impl Controller<'_> {
             }
             self.stop.wait(LOOK_EVERY);
             match self.watch.look() {
-                Some(Ok(config)) => self.wanted = Some(config),
+                Some(Ok(config)) => {
+                    self.functions.forget();
+                    self.wanted = Some(config);
+                }
                 Some(Err(error)) => self.refuse(&error.into()),
                 None => {}
             }
@@ -129,7 +137,8 @@ impl Controller<'_> {
     /// nothing does.
     fn try_to_take_up(&mut self, config: Config) -> Result<(), Error> {
         match self.take_up(&config) {
-            Ok(()) => self.patience.reset(),
+            Ok(true) => self.patience.reset(),
+            Ok(false) => self.wanted = Some(config),
             Err(error) if error.is_retryable() => {
                 self.patience.tell(&error);
                 self.wanted = Some(config);
@@ -149,7 +158,15 @@ impl Controller<'_> {
         }
     }
 
-    fn take_up(&mut self, config: &Config) -> Result<(), Error> {
+    /// `false` where its functions are still on their way.
+    fn take_up(&mut self, config: &Config) -> Result<bool, Error> {
+        if !self.functions.pull(config, LOOK_EVERY)? {
+            return Ok(false);
+        }
+        self.take_up_with_functions(config).map(|()| true)
+    }
+
+    fn take_up_with_functions(&mut self, config: &Config) -> Result<(), Error> {
         let mut revealed = config.clone();
         let programs = self.functions.load(&mut revealed)?;
         let Some(running) = &mut self.running else {

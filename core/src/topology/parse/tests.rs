@@ -27,7 +27,7 @@ fn reads_every_field() {
     assert_eq!(entity.limits.as_ref().unwrap().memory, Some(Bytes(64 << 20)));
     assert_eq!(entity.commit_interval, Some(Millis(100)));
     assert_eq!(entity.config["minimum"], serde_json::json!(3));
-    assert_eq!(document.place("spec.statefulEntities[1].pods[1].name").unwrap().line, 81);
+    assert_eq!(document.place("spec.statefulEntities[1].pods[1].name").unwrap().line, 82);
 }
 
 #[test]

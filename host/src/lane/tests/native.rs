@@ -260,6 +260,8 @@ impl Bench {
             host: "local".to_owned(),
             kafka: None,
             redis: None,
+            registry: None,
+            require_signature: Vec::new(),
             data: None,
             entities: vec![self.entity.clone()],
         }
