@@ -154,10 +154,7 @@ mod tests {
     fn a_state_that_is_gone_is_dropped_and_one_that_is_new_hinders_nothing() {
         let (a, b) = (state("a", StateKind::Value, 1, &[]), state("b", StateKind::Map, 1, &[]));
         let found = state_incompatibilities(&of(&[a.clone(), b.clone()]), &of(std::slice::from_ref(&b)));
-        assert_eq!(
-            found,
-            [StateIncompatibility { state: "a".to_owned(), reason: Incompatibility::Dropped }]
-        );
+        assert_eq!(found, [StateIncompatibility { state: "a".to_owned(), reason: Incompatibility::Dropped }]);
         assert!(found.iter().all(|found| found.to_string().starts_with("state \"a\" is not declared")));
         assert!(state_incompatibilities(&of(&[]), &of(&[a, b])).is_empty());
     }

@@ -10,6 +10,7 @@ pub mod registry {
     pub mod v1 {
         #![allow(
             missing_debug_implementations,
+            unused_qualifications,
             clippy::doc_markdown,
             clippy::large_enum_variant,
             reason = "made by a generator"

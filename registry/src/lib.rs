@@ -6,6 +6,8 @@
 mod audit;
 mod auth;
 mod digest;
+mod functions;
+mod grpc;
 mod http;
 mod manifest;
 mod name;
@@ -20,7 +22,7 @@ pub use manifest::ManifestError;
 pub use name::{NameError, Namespace, Reference, Repository, Tag};
 pub use options::{Limits, Options};
 pub use store::{
-    Blob, BlobStream, Body, BodyError, CollectOptions, Collected, FunctionRecord, Push, Pushed, Received,
-    Referrer, Store, StoreError, StoredManifest,
+    Blob, BlobStream, Body, BodyError, CollectOptions, Collected, Compatibility, Deprecation, FunctionRecord,
+    Push, Pushed, Received, Referrer, StateProblem, Store, StoreError, StoredManifest,
 };
 pub use validation::{ValidationError, Validator};

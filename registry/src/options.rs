@@ -37,6 +37,10 @@ pub struct Limits {
     pub connections: usize,
     /// Longest time in which nothing comes from, or goes to, a client that is in the middle of something.
     pub idle: Duration,
+    /// How soon those who watch hear of changes that are made through another process.
+    pub watch: Duration,
+    /// Callers that may watch at once.
+    pub watches: usize,
     /// Least average speed of a request's body after the first `idle`, bytes per second.
     pub body_bytes_per_second: u64,
 }
@@ -58,6 +62,8 @@ impl Default for Limits {
             requests_per_second: Some(5000),
             connections: 4096,
             idle: Duration::from_secs(30),
+            watch: Duration::from_secs(5),
+            watches: 256,
             body_bytes_per_second: 1024,
         }
     }

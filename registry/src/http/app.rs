@@ -4,8 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::error::{ApiError, Code};
@@ -21,12 +24,18 @@ use crate::validation::Validator;
 
 /// What every request works with.
 #[derive(Debug)]
-pub(super) struct App {
-    pub(super) store: Store,
-    pub(super) validator: Validator,
-    pub(super) options: Options,
-    pub(super) audit: AuditLog,
-    pub(super) rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) validator: Validator,
+    pub(crate) options: Options,
+    pub(crate) audit: AuditLog,
+    pub(crate) rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    /// Repositories that are changed through this process, for those who watch.
+    pub(crate) changes: broadcast::Sender<Repository>,
+    /// Places for those who watch.
+    pub(crate) watches: Arc<Semaphore>,
+    /// Cancelled when the server is told to end.
+    pub(crate) closing: CancellationToken,
 }
 
 /// A request, as its end point sees it.
@@ -66,7 +75,8 @@ impl App {
         };
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         let sends = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
-        if sends && !response.status().is_success() {
+        let can_close = parts.version <= Version::HTTP_11;
+        if sends && can_close && !response.status().is_success() {
             // What is left of its body is not read, so nothing can follow on this connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -75,13 +85,13 @@ impl App {
     }
 
     /// Who is asking, if it is not too often.
-    fn admit(&self, peer: SocketAddr, parts: &Parts) -> Result<Access, ApiError> {
+    pub(crate) fn admit(&self, peer: SocketAddr, parts: &Parts) -> Result<Access, ApiError> {
         if self.rate.as_ref().is_some_and(|rate| rate.check_key(&peer.ip()).is_err()) {
             let message = "this address makes too many requests; try again in a second";
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message);
             return Err(error.with(header::RETRY_AFTER, "1"));
         }
-        login::access(&self.options, &parts.headers)
+        self.access(&parts.headers)
             .map_err(|error| login::challenged(error, &self.options, &parts.headers, None))
     }
 
@@ -125,6 +135,82 @@ impl App {
         }
     }
 
+    /// Who is asking, by the headers of a request.
+    pub(crate) fn access(&self, headers: &HeaderMap) -> Result<Access, ApiError> {
+        login::access(&self.options, headers)
+    }
+
+    /// Refuses what a request may not do.
+    pub(crate) fn require(
+        &self,
+        access: &Access,
+        headers: &HeaderMap,
+        repository: &Repository,
+        right: Right,
+    ) -> Result<(), ApiError> {
+        access.check(repository, right).map_err(|refusal| match refusal {
+            Refusal::Unproven => {
+                let verb = match right {
+                    Right::Pull => "pull from",
+                    Right::Push => "push to",
+                    Right::Admin => "delete from",
+                };
+                let message = format!("authentication required to {verb} {:?}", repository.as_str());
+                let error = ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message);
+                let scope = format!("repository:{repository}:{}", right.actions());
+                login::challenged(error, &self.options, headers, Some(&scope))
+            }
+            Refusal::Denied => {
+                let message = format!(
+                    "token \"{access}\" may not do this in {:?}\nits grants do not cover it\n\
+                     ask who keeps the registry for the right",
+                    repository.as_str()
+                );
+                ApiError::new(StatusCode::FORBIDDEN, Code::Denied, message)
+            }
+        })
+    }
+
+    /// Refuses who may not pull anything. Lists show the others what they may pull.
+    pub(crate) fn require_reader(&self, access: &Access) -> Result<(), ApiError> {
+        match access {
+            Access::Anonymous { may_pull: false } => {
+                let message = "authentication required";
+                Err(ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells those who watch that something was pushed to or deleted from a repository.
+    pub(crate) fn changed(&self, repository: &Repository) {
+        // Fails if nobody watches.
+        let _ = self.changes.send(repository.clone());
+    }
+
+    /// A line of the audit log for a call that changed something, or was refused for want of rights.
+    pub(crate) fn audit_call(
+        &self,
+        access: Option<&Access>,
+        peer: SocketAddr,
+        method: &str,
+        path: &str,
+        digest: Option<&str>,
+        status: StatusCode,
+    ) {
+        let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+        if refused || digest.is_some() {
+            self.audit.write(&Event {
+                who: &access.map_or_else(|| "anonymous".to_owned(), Access::to_string),
+                from: peer.ip().to_string(),
+                method,
+                path: shortened(path),
+                digest,
+                status: status.as_u16(),
+            });
+        }
+    }
+
     /// Changes, and what was refused for want of rights.
     fn record(&self, access: &Access, peer: SocketAddr, parts: &Parts, response: &Response) {
         let status = response.status();
@@ -147,31 +233,7 @@ impl App {
 
 impl Call<'_> {
     pub(super) fn require(&self, repository: &Repository, right: Right) -> Result<(), ApiError> {
-        self.access.check(repository, right).map_err(|refusal| match refusal {
-            Refusal::Unproven => {
-                let message = format!(
-                    "authentication required to {} {repository:?}",
-                    match right {
-                        Right::Pull => "pull from",
-                        Right::Push => "push to",
-                        Right::Admin => "delete from",
-                    },
-                    repository = repository.as_str()
-                );
-                let error = ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message);
-                let scope = format!("repository:{repository}:{}", right.actions());
-                login::challenged(error, &self.app.options, &self.parts.headers, Some(&scope))
-            }
-            Refusal::Denied => {
-                let message = format!(
-                    "token \"{}\" may not do this in {:?}\nits grants do not cover it\n\
-                     ask who keeps the registry for the right",
-                    self.access,
-                    repository.as_str()
-                );
-                ApiError::new(StatusCode::FORBIDDEN, Code::Denied, message)
-            }
-        })
+        self.app.require(self.access, &self.parts.headers, repository, right)
     }
 
     pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {

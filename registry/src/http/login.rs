@@ -53,6 +53,7 @@ pub(super) fn challenged(
     headers: &HeaderMap,
     scope: Option<&str>,
 ) -> ApiError {
+    // HTTP/2 has it elsewhere; the server puts it here.
     let host = text(headers, &header::HOST).unwrap_or("localhost");
     let url = options.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
     let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();

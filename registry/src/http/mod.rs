@@ -7,10 +7,14 @@ mod error;
 mod lists;
 mod login;
 mod manifests;
+mod protocol;
 mod query;
 mod range;
 mod route;
 mod server;
 mod uploads;
 
+pub(crate) use app::App;
+pub(crate) use body::streamed;
+pub(crate) use error::{ApiError, Code};
 pub use server::{ServeError, Server};

@@ -119,6 +119,8 @@ impl Store {
         };
         self.remove(&Paths(repository).manifest(digest)).await?;
         self.delete_tags_of(repository, digest).await?;
+        // The same content may be pushed anew, and is then as good as new.
+        self.deprecate(repository, digest, None).await?;
         match subject {
             Some(subject) => self.remove(&Paths(repository).referrer(&subject, digest)).await,
             None => Ok(()),

@@ -13,6 +13,8 @@
 //! repositories/<name>/_tags/<tag>/<number>             digest, or `deleted`; the highest number counts
 //! repositories/<name>/_referrers/<subject>/<digest>    descriptor
 //! repositories/<name>/_functions/<algorithm>/<hex>     what a component declares
+//! repositories/<name>/_deprecations/<algorithm>/<hex>  why a manifest should no longer be used
+//! repositories/<name>/_compatibility/<tag>/<digest>    how a version gets on with the state of the release below it
 //! ```
 
 mod blobs;
@@ -21,11 +23,13 @@ mod error;
 mod functions;
 mod garbage;
 mod manifests;
+mod notes;
 mod paths;
 mod push;
 mod referrers;
 mod tags;
 mod uploads;
+mod versions;
 mod writer;
 
 use std::path::{Path as FilePath, PathBuf};
@@ -42,11 +46,13 @@ pub use error::{BodyError, StoreError};
 pub use functions::FunctionRecord;
 pub use garbage::{CollectOptions, Collected};
 pub use manifests::StoredManifest;
+pub use notes::{Compatibility, Deprecation, StateProblem};
 pub use push::{Push, Pushed};
 pub use referrers::Referrer;
 pub use uploads::Received;
 
 pub(crate) use paths::Paths;
+pub(crate) use versions::shown_order;
 
 /// Bytes of a request, as they come.
 pub type Body = BoxStream<'static, Result<Bytes, BodyError>>;
