@@ -132,3 +132,21 @@ pub(crate) async fn deprecate(
     let deprecation = Deprecation { message: message.to_owned(), by, at };
     Ok(store.deprecate(name, digest, Some(&deprecation)).await?)
 }
+
+/// Deletes a tag, or by digest a manifest with its tags. Returns the digest that was pointed to.
+pub(crate) async fn delete(
+    store: &Store,
+    name: &Repository,
+    reference: &str,
+) -> Result<Digest, FunctionError> {
+    let Found { tag, digest } = pointed(store, name, reference).await?;
+    match tag {
+        None => store.delete_manifest(name, &digest).await?,
+        Some(tag) => {
+            if !store.delete_tag(name, &tag).await? {
+                return Err(StoreError::ManifestUnknown(tag.to_string()).into());
+            }
+        }
+    }
+    Ok(digest)
+}

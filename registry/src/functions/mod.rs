@@ -6,7 +6,7 @@ mod lists;
 mod register;
 mod watch;
 
-pub(crate) use find::{Version, deprecate, find, pointed, version};
+pub(crate) use find::{Version, delete, deprecate, find, pointed, version};
 pub(crate) use lists::{
     FunctionPage, FunctionSummary, Page, VersionPage, VersionSummary, functions, versions,
 };

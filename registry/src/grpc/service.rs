@@ -18,7 +18,6 @@ use crate::auth::Right;
 use crate::functions::{self, FunctionError, Page, find, pointed};
 use crate::http::{ApiError, App};
 use crate::name::{Namespace, Repository};
-use crate::store::StoreError;
 
 #[derive(Debug)]
 pub(super) struct Service {
@@ -141,8 +140,9 @@ impl Service {
         request: &DeleteVersionRequest,
     ) -> Result<(DeleteVersionResponse, String), ApiError> {
         let name = self.named(caller, &request.name, Right::Admin)?;
-        let digest = delete(&self.app, &name, &request.reference).await?;
-        Ok((DeleteVersionResponse {}, digest))
+        let digest = functions::delete(&self.app.store, &name, &request.reference).await?;
+        self.app.changed(&name);
+        Ok((DeleteVersionResponse {}, digest.to_string()))
     }
 
     fn named(&self, caller: &Caller, name: &str, right: Right) -> Result<Repository, ApiError> {
@@ -150,21 +150,6 @@ impl Service {
         caller.require(&self.app, &name, right)?;
         Ok(name)
     }
-}
-
-/// Deletes a tag, or by digest a manifest with its tags. Returns the digest that was pointed to.
-pub(crate) async fn delete(app: &App, name: &Repository, reference: &str) -> Result<String, ApiError> {
-    let found = pointed(&app.store, name, reference).await?;
-    match &found.tag {
-        None => app.store.delete_manifest(name, &found.digest).await?,
-        Some(tag) => {
-            if !app.store.delete_tag(name, tag).await? {
-                return Err(StoreError::ManifestUnknown(tag.to_string()).into());
-            }
-        }
-    }
-    app.changed(name);
-    Ok(found.digest.to_string())
 }
 
 #[async_trait]

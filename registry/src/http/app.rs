@@ -14,7 +14,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::error::{ApiError, Code};
 use super::query::Query;
 use super::route::Route;
-use super::{blobs, lists, login, manifests, uploads};
+use super::{api, blobs, lists, login, manifests, uploads};
 use crate::audit::{AuditLog, Event};
 use crate::auth::{Access, Refusal, Right};
 use crate::name::Repository;
@@ -73,7 +73,9 @@ impl App {
             }
             Err(error) => (Access::Anonymous { may_pull: false }, Err(error)),
         };
-        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        let is_api = api::is_api(parts.uri.path());
+        let shown = |error| if is_api { api::problem(error) } else { error.into_response() };
+        let mut response = answer.unwrap_or_else(shown);
         let sends = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         let can_close = parts.version <= Version::HTTP_11;
         if sends && can_close && !response.status().is_success() {
@@ -99,6 +101,10 @@ impl App {
         match parts.uri.path() {
             "/healthz" => Ok("ok\n".into_response()),
             login::PATH => login::token(self, parts, access),
+            path if api::is_api(path) => {
+                let query = Query::read(parts.uri.query());
+                api::answer(&Call { app: self, parts, query, access }, body).await
+            }
             _ => self.distribution(parts, body, access).await,
         }
     }
@@ -215,8 +221,8 @@ impl App {
     fn record(&self, access: &Access, peer: SocketAddr, parts: &Parts, response: &Response) {
         let status = response.status();
         let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
-        let changes =
-            status == StatusCode::CREATED || (status.is_success() && parts.method == Method::DELETE);
+        let changes = status == StatusCode::CREATED
+            || (status.is_success() && [Method::PUT, Method::DELETE].contains(&parts.method));
         let is_base = parts.uri.path().trim_end_matches('/') == "/v2";
         if (refused && !is_base) || changes {
             self.audit.write(&Event {
@@ -271,7 +277,7 @@ fn right(method: &Method, route: &Route) -> Option<Right> {
     }
 }
 
-fn not_allowed() -> ApiError {
+pub(super) fn not_allowed() -> ApiError {
     let message = "this end point does not have that method";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, message)
 }

@@ -1,5 +1,6 @@
 //! The distribution API over HTTP. Owns what requests mean and how answers look; what is kept is the store's business.
 
+mod api;
 mod app;
 mod blobs;
 mod body;

@@ -2,36 +2,56 @@
 
 use std::time::Duration;
 
+use axum::http::Uri;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use invoker_proto::registry::v1::function_registry_client::FunctionRegistryClient;
 use invoker_proto::registry::v1::register_function_request::Part;
 use invoker_proto::registry::v1::{
     FunctionVersion, GetFunctionRequest, RegisterFunctionRequest, RegisterMetadata, ResolveRequest,
 };
+use tonic::body::Body;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use crate::components::describing;
 use crate::registry::Registry;
 
+/// HTTP/2 and no more: what keeps deadlines is the registry.
+pub type Channel = legacy::Client<HttpConnector, Body>;
 pub type Client = FunctionRegistryClient<Channel>;
 
 /// Long enough for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-pub async fn channel(registry: &Registry) -> Channel {
-    let address = format!("http://{}", registry.client.address);
-    Endpoint::from_shared(address).unwrap().connect().await.unwrap()
+pub fn channel() -> Channel {
+    legacy::Client::builder(TokioExecutor::new()).http2_only(true).build_http()
 }
 
-pub async fn client(registry: &Registry) -> Client {
-    FunctionRegistryClient::new(channel(registry).await)
+pub fn origin(registry: &Registry) -> Uri {
+    format!("http://{}", registry.client.address).parse().unwrap()
+}
+
+pub fn client(registry: &Registry) -> Client {
+    FunctionRegistryClient::with_origin(channel(), origin(registry))
 }
 
 /// A component that is unlike those of other numbers, of a bit more than `length` bytes.
 pub fn component(number: usize, length: usize) -> Vec<u8> {
-    let text = format!("{number}-{}", "x".repeat(length));
-    describing("", "(i32.const 1024)", &format!("(data (i32.const 4096) \"{text}\")"))
+    let mut component =
+        describing("", "(i32.const 1024)", &format!("(data (i32.const 4096) \"number {number}\")"));
+    // A custom section: its size in seven-bit groups, its name, and what nobody reads.
+    let mut size = length + 2;
+    component.push(0);
+    while size >= 0x80 {
+        component.push(size as u8 | 0x80);
+        size >>= 7;
+    }
+    component.push(size as u8);
+    component.extend_from_slice(b"\x01x");
+    component.resize(component.len() + length, b'x');
+    component
 }
 
 pub fn metadata(name: &str, tag: &str) -> RegisterMetadata {

@@ -16,7 +16,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServiceResponse};
 use tonic_types::StatusExt;
 
-use crate::client::{channel, client, component, messages, metadata, with_secret};
+use crate::client::{channel, client, component, messages, metadata, origin, with_secret};
 use crate::registry::Registry;
 
 /// `pusher` may push to `team`, `reader` pull from it.
@@ -42,7 +42,7 @@ async fn rights_are_those_of_the_oci_interface_and_the_audit_log_has_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let audit = folder.path().join("audit.jsonl");
     let registry = Registry::with(Options { audit: Some(audit.clone()), ..options() });
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let push = |secret: &str, name: &str| {
         let parts = messages(metadata(name, "1.0.0"), &component(1, 0));
         with_secret(secret, futures_util::stream::iter(parts))
@@ -95,7 +95,7 @@ async fn rights_are_those_of_the_oci_interface_and_the_audit_log_has_a_line() {
 async fn an_address_that_calls_too_often_is_told_to_wait() {
     let limits = Limits { requests_per_second: Some(1), ..Limits::default() };
     let registry = Registry::with(Options { limits, ..Options::default() });
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let mut refused = None;
     for _ in 0..3 {
         refused = client.list_functions(ListFunctionsRequest::default()).await.err().or(refused);
@@ -108,9 +108,8 @@ async fn an_address_that_calls_too_often_is_told_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_registry_keeps_the_deadline_of_a_call() {
     let registry = Registry::start();
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let mut request = Request::new(WatchRequest::default());
-    // Not `set_timeout`, which the client keeps by itself.
     request.metadata_mut().insert("grpc-timeout", "200m".parse().unwrap());
     let mut answers = client.watch(request).await.unwrap().into_inner();
     let mut last = answers.next().await.unwrap();
@@ -133,7 +132,7 @@ async fn the_registry_keeps_the_deadline_of_a_call() {
 async fn a_call_whose_client_stops_sending_is_let_go() {
     let limits = Limits { idle: Duration::from_millis(200), ..Limits::default() };
     let registry = Registry::with(Options { limits, ..Options::default() });
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     for sent in [0, 1, 2] {
         let parts = messages(metadata("team/f", "1.0.0"), &component(1, 30_000)).into_iter().take(sent);
         let endless = futures_util::stream::iter(parts).chain(futures_util::stream::pending());
@@ -146,7 +145,7 @@ async fn a_call_whose_client_stops_sending_is_let_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_over_the_limit_is_refused() {
     let registry = Registry::start();
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let mut parts = messages(metadata("team/f", "1.0.0"), b"");
     let chunk = invoker_proto::registry::v1::register_function_request::Part::Chunk(vec![0; 5 << 20]);
     parts.push(invoker_proto::registry::v1::RegisterFunctionRequest { part: Some(chunk) });
@@ -157,16 +156,17 @@ async fn a_message_over_the_limit_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_reflection_answer_everybody() {
     let registry = Registry::with(options());
-    let channel = channel(&registry).await;
+    let (channel, origin) = (channel(), origin(&registry));
     for service in ["", "invoker.registry.v1.FunctionRegistry"] {
         let request = HealthCheckRequest { service: service.to_owned() };
-        let health = HealthClient::new(channel.clone()).check(request).await.unwrap();
+        let health = HealthClient::with_origin(channel.clone(), origin.clone()).check(request).await.unwrap();
         assert_eq!(health.into_inner().status(), ServingStatus::Serving, "{service}");
     }
     let message_request = Some(MessageRequest::ListServices(String::new()));
     let request = ServerReflectionRequest { host: String::new(), message_request };
     let requests = futures_util::stream::iter([request]);
-    let answers = ServerReflectionClient::new(channel).server_reflection_info(requests).await.unwrap();
+    let answers =
+        ServerReflectionClient::with_origin(channel, origin).server_reflection_info(requests).await.unwrap();
     let answer = answers.into_inner().next().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { unreachable!("{answer:?}") };
     let name = "invoker.registry.v1.FunctionRegistry".to_owned();

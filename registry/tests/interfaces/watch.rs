@@ -31,7 +31,7 @@ fn looking_every(watch: Duration) -> Options {
 async fn changes_through_the_same_process_are_told_at_once() {
     // So seldom that nothing comes by looking.
     let registry = Registry::with(looking_every(Duration::from_secs(86_400)));
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let old = register(&mut client, metadata("team/f", "dev"), &component(1, 0)).await.unwrap();
     let mut answers = watch(&mut client, "team", true).await;
     let existing = next(&mut answers).await;
@@ -59,8 +59,8 @@ async fn changes_through_the_same_process_are_told_at_once() {
 async fn changes_through_another_replica_are_seen_in_the_store() {
     let registry = Registry::with(looking_every(Duration::from_millis(20)));
     let replica = Registry::over(&registry.folder, Options::default());
-    let mut here = client(&registry).await;
-    let mut there = client(&replica).await;
+    let mut here = client(&registry);
+    let mut there = client(&replica);
     let mut answers = watch(&mut here, "", false).await;
     assert_eq!(told(&next(&mut answers).await), (Kind::Ready, "", ""));
     register(&mut there, metadata("team/f", "1.0.0"), &component(1, 0)).await.unwrap();
@@ -73,7 +73,7 @@ async fn changes_through_another_replica_are_seen_in_the_store() {
 async fn as_many_watch_as_there_are_places_and_those_end_with_the_registry() {
     let limits = Limits { watches: 1, ..Limits::default() };
     let registry = Registry::with(Options { limits, ..Options::default() });
-    let mut client = client(&registry).await;
+    let mut client = client(&registry);
     let mut answers = watch(&mut client, "", false).await;
     let refused = client.watch(WatchRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
