@@ -59,6 +59,12 @@ struct ServeArgs {
     /// Namespace in which a version may be pushed again with other content; may be given more than once
     #[arg(long, value_name = "NAMESPACE")]
     allow_overwrite: Vec<Namespace>,
+    /// Serves /metrics to holders of tokens alone
+    #[arg(long)]
+    protect_metrics: bool,
+    /// Seconds after which those who watch hear of changes that are made through another registry at the latest
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    watch_every: u64,
     /// Address that clients use, if it is not the one they ask for
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -117,6 +123,7 @@ fn collected(found: Collected, dry_run: bool) {
 async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
     let limits = Limits {
         blob_bytes: args.max_blob,
+        watch: Duration::from_secs(args.watch_every),
         requests_per_second: Some(args.max_rate).filter(|rate| *rate > 0),
         ..Limits::default()
     };
@@ -125,6 +132,7 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
         overwrite: args.allow_overwrite,
         tokens: args.tokens.as_deref().map(Tokens::file).transpose()?,
         audit: args.audit,
+        metrics_need_token: args.protect_metrics,
         public_url: args.public_url,
     };
     let store = Store::folder(&args.store)?;

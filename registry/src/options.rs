@@ -16,6 +16,8 @@ pub struct Options {
     pub tokens: Option<Tokens>,
     /// Where lines of the audit log go. `None` = nowhere.
     pub audit: Option<PathBuf>,
+    /// Whether `/metrics` is for holders of tokens alone.
+    pub metrics_need_token: bool,
     /// Address that clients use, such as `https://registry.example.com`. `None` = `http://` and what they ask for.
     pub public_url: Option<String>,
 }
@@ -48,7 +50,14 @@ pub struct Limits {
 impl Default for Options {
     fn default() -> Self {
         let limits = Limits::default();
-        Self { limits, overwrite: Vec::new(), tokens: None, audit: None, public_url: None }
+        Self {
+            limits,
+            overwrite: Vec::new(),
+            tokens: None,
+            audit: None,
+            metrics_need_token: false,
+            public_url: None,
+        }
     }
 }
 

@@ -32,6 +32,23 @@ pub(crate) fn is_grpc<B>(request: &Request<B>) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
+/// The method that a path names.
+pub(crate) fn method(path: &str) -> &'static str {
+    const METHODS: [&str; 9] = [
+        "RegisterFunction",
+        "GetFunction",
+        "ListFunctions",
+        "ListVersions",
+        "Resolve",
+        "Download",
+        "Deprecate",
+        "DeleteVersion",
+        "Watch",
+    ];
+    let name = path.strip_prefix("/invoker.registry.v1.FunctionRegistry/");
+    METHODS.into_iter().find(|method| name == Some(method)).unwrap_or("other")
+}
+
 /// The services: functions, health, reflection. The last two answer everybody.
 pub(crate) async fn routes(app: &Arc<App>) -> Result<Router, tonic_reflection::server::Error> {
     let functions =

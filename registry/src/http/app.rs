@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::error::{ApiError, Code};
+use super::metrics::{self, Metrics};
 use super::query::Query;
 use super::route::Route;
 use super::{api, blobs, lists, login, manifests, uploads};
@@ -30,6 +31,7 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) audit: AuditLog,
     pub(crate) rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    pub(super) metrics: Metrics,
     /// Repositories that are changed through this process, for those who watch.
     pub(crate) changes: broadcast::Sender<Repository>,
     /// Places for those who watch.
@@ -101,6 +103,13 @@ impl App {
         match parts.uri.path() {
             "/healthz" => Ok("ok\n".into_response()),
             login::PATH => login::token(self, parts, access),
+            metrics::PATH => {
+                if self.options.metrics_need_token {
+                    let query = Query::read(None);
+                    login::require_identity(&Call { app: self, parts, query, access })?;
+                }
+                Ok(self.metrics.served())
+            }
             path if api::is_api(path) => {
                 let query = Query::read(parts.uri.query());
                 api::answer(&Call { app: self, parts, query, access }, body).await

@@ -8,6 +8,7 @@ mod error;
 mod lists;
 mod login;
 mod manifests;
+mod metrics;
 mod protocol;
 mod query;
 mod range;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::app::App;
+use super::metrics::Metrics;
 use super::protocol::{Io, Protocol, open};
 use crate::audit::AuditLog;
 use crate::grpc;
@@ -72,7 +73,9 @@ impl Server {
         let (changes, _) = broadcast::channel(CHANGES);
         let watches = Arc::new(Semaphore::new(options.limits.watches));
         let closing = CancellationToken::new();
-        let app = Arc::new(App { store, validator, options, audit, rate, changes, watches, closing });
+        let metrics = Metrics::new(&store.stats);
+        let app =
+            Arc::new(App { store, validator, options, audit, rate, metrics, changes, watches, closing });
         let grpc = grpc::routes(&app).await?;
         Ok(Self { listener, address, app, grpc })
     }
@@ -108,11 +111,15 @@ impl Server {
                 // Where HTTP/1 has it.
                 request.headers_mut().entry(header::HOST).or_insert(host);
             }
-            if grpc::is_grpc(&request) {
-                grpc::answer(app, grpc, peer, request).await
-            } else {
-                app.answer(peer, request).await
-            }
+            let counted = Arc::clone(&app);
+            let answer = |request| async move {
+                if grpc::is_grpc(&request) {
+                    grpc::answer(app, grpc, peer, request).await
+                } else {
+                    app.answer(peer, request).await
+                }
+            };
+            counted.metrics.counted(request, answer).await
         };
         Router::new().fallback(answer)
     }

@@ -63,6 +63,7 @@ impl Store {
         let content = record.slice(end + 1..);
         let found = Digest::of(digest.algorithm(), &content);
         if found != *digest {
+            self.stats.damaged.inc();
             tracing::error!(%digest, %found, "content is damaged in the store");
             return Err(StoreError::Damaged { digest: digest.clone(), found });
         }

@@ -27,6 +27,7 @@ mod notes;
 mod paths;
 mod push;
 mod referrers;
+mod stats;
 mod tags;
 mod uploads;
 mod versions;
@@ -52,6 +53,7 @@ pub use referrers::Referrer;
 pub use uploads::Received;
 
 pub(crate) use paths::Paths;
+pub(crate) use stats::Stats;
 pub(crate) use versions::shown_order;
 
 /// Bytes of a request, as they come.
@@ -66,6 +68,7 @@ pub struct Store {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The folder, if it is one.
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) stats: Stats,
 }
 
 impl Store {
@@ -73,7 +76,7 @@ impl Store {
     pub fn folder(path: &FilePath) -> Result<Self, StoreError> {
         std::fs::create_dir_all(path).map_err(StoreError::Read)?;
         let objects = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-        Ok(Self { objects: Arc::new(objects), folder: Some(path.to_owned()) })
+        Ok(Self { objects: Arc::new(objects), folder: Some(path.to_owned()), stats: Stats::default() })
     }
 
     /// A store that is gone with its last handle.
@@ -83,6 +86,6 @@ impl Store {
 
     /// A store in any object store that lists what was written, and creates an object only if it is not there.
     pub fn over(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None }
+        Self { objects, folder: None, stats: Stats::default() }
     }
 }

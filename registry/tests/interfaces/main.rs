@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub, reason = "these are tests")]
 
+mod api;
 #[path = "../distribution/artifact.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod artifact;
@@ -9,6 +10,7 @@ mod client;
 #[path = "../../../engine/tests/components/mod.rs"]
 mod components;
 mod grpc;
+mod metrics;
 #[path = "../distribution/registry.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod registry;
