@@ -14,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 /// Grace period of what is collected by itself.
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Pause between two looks at the token file.
+const FOLLOW: Duration = Duration::from_secs(2);
+
 #[derive(Parser)]
 #[command(name = "invoker-registry", version, about = "Keeps functions and other OCI artifacts")]
 struct Args {
@@ -50,7 +53,7 @@ struct ServeArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
-    /// File of tokens; without it everybody may do everything
+    /// File of tokens, read again when it changes; without it everybody may do everything
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
     /// File that lines of the audit log are appended to
@@ -135,6 +138,9 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
         metrics_need_token: args.protect_metrics,
         public_url: args.public_url,
     };
+    if let (Some(tokens), Some(path)) = (options.tokens.clone(), args.tokens) {
+        tokio::spawn(async move { tokens.follow(&path, FOLLOW).await });
+    }
     let store = Store::folder(&args.store)?;
     if args.gc_every > 0 {
         tokio::spawn(collect_every(store.clone(), Duration::from_secs(args.gc_every)));

@@ -9,6 +9,7 @@ mod artifact;
 mod client;
 #[path = "../../../engine/tests/components/mod.rs"]
 mod components;
+mod follow;
 mod grpc;
 mod metrics;
 #[path = "../distribution/registry.rs"]
