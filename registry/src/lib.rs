@@ -17,10 +17,10 @@ mod validation;
 
 pub use auth::{Grant, Right, TokenFileError, Tokens};
 pub use digest::{Algorithm, Digest, DigestError};
-pub use http::{ServeError, Server};
+pub use http::{ServeError, Server, TlsError};
 pub use manifest::ManifestError;
 pub use name::{NameError, Namespace, Reference, Repository, Tag};
-pub use options::{Limits, Options};
+pub use options::{Limits, Options, Tls};
 pub use store::{
     Blob, BlobStream, Body, BodyError, CollectOptions, Collected, Compatibility, Deprecation, FunctionRecord,
     Push, Pushed, Received, Referrer, StateProblem, Store, StoreError, StoredManifest,

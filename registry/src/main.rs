@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use invoker_registry::{CollectOptions, Collected, Limits, Namespace, Options, Server, Store, Tokens};
+use invoker_registry::{CollectOptions, Collected, Limits, Namespace, Options, Server, Store, Tls, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -56,6 +56,12 @@ struct ServeArgs {
     /// File of tokens, read again when it changes; without it everybody may do everything
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
+    /// File of certificates in PEM, the server's own one first; without it there is no TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// File of the key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// File that lines of the audit log are appended to
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
@@ -134,6 +140,7 @@ async fn serve(args: ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
         limits,
         overwrite: args.allow_overwrite,
         tokens: args.tokens.as_deref().map(Tokens::file).transpose()?,
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificates, key)| Tls { certificates, key }),
         audit: args.audit,
         metrics_need_token: args.protect_metrics,
         public_url: args.public_url,

@@ -14,12 +14,23 @@ pub struct Options {
     pub overwrite: Vec<Namespace>,
     /// Who may do what. `None` = everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Certificate and key. `None` = without TLS.
+    pub tls: Option<Tls>,
     /// Where lines of the audit log go. `None` = nowhere.
     pub audit: Option<PathBuf>,
     /// Whether `/metrics` is for holders of tokens alone.
     pub metrics_need_token: bool,
-    /// Address that clients use, such as `https://registry.example.com`. `None` = `http://` and what they ask for.
+    /// Address that clients use, such as `https://registry.example.com`. `None` = `http://` or
+    /// `https://` and what they ask for.
     pub public_url: Option<String>,
+}
+
+/// Files that TLS needs, in PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Certificates, the server's own one first.
+    pub certificates: PathBuf,
+    pub key: PathBuf,
 }
 
 /// What clients may ask for.
@@ -54,6 +65,7 @@ impl Default for Options {
             limits,
             overwrite: Vec::new(),
             tokens: None,
+            tls: None,
             audit: None,
             metrics_need_token: false,
             public_url: None,

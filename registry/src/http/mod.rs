@@ -14,9 +14,11 @@ mod query;
 mod range;
 mod route;
 mod server;
+mod tls;
 mod uploads;
 
 pub(crate) use app::App;
 pub(crate) use body::streamed;
 pub(crate) use error::{ApiError, Code};
 pub use server::{ServeError, Server};
+pub use tls::TlsError;

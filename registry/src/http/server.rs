@@ -10,15 +10,18 @@ use axum::{Router, extract};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::app::App;
 use super::metrics::Metrics;
 use super::protocol::{Io, Protocol, open};
+use super::tls::{self, TlsError};
 use crate::audit::AuditLog;
 use crate::grpc;
 use crate::options::Options;
@@ -47,6 +50,8 @@ pub enum ServeError {
     Audit(#[source] io::Error),
     #[error("cannot serve gRPC reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    #[error("cannot serve TLS: {0}")]
+    Tls(#[from] TlsError),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
 }
@@ -59,6 +64,7 @@ pub struct Server {
     app: Arc<App>,
     /// The gRPC interface.
     grpc: Router,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Server {
@@ -66,6 +72,7 @@ impl Server {
     pub async fn bind(address: SocketAddr, store: Store, options: Options) -> Result<Self, ServeError> {
         let failed = |error| ServeError::Listen { address, error };
         let audit = AuditLog::open(options.audit.as_deref()).map_err(ServeError::Audit)?;
+        let tls = options.tls.as_ref().map(tls::config).transpose()?;
         let validator = Validator::new(&options.limits)?;
         let rate = App::limiter(options.limits.requests_per_second);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -77,7 +84,7 @@ impl Server {
         let app =
             Arc::new(App { store, validator, options, audit, rate, metrics, changes, watches, closing });
         let grpc = grpc::routes(&app).await?;
-        Ok(Self { listener, address, app, grpc })
+        Ok(Self { listener, address, app, grpc, tls })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -90,9 +97,10 @@ impl Server {
         let tasks = TaskTracker::new();
         loop {
             let Some((stream, peer, permit)) = self.accept(&connections, &stop).await else { break };
-            let (router, app, stop) = (self.router(peer), Arc::clone(&self.app), stop.clone());
+            let (router, app) = (self.router(peer), Arc::clone(&self.app));
+            let (tls, stop) = (self.tls.clone(), stop.clone());
             tasks.spawn(async move {
-                connection(&app, router, stream, peer, stop).await;
+                connection(&app, router, tls, stream, peer, stop).await;
                 drop(permit);
             });
         }
@@ -150,7 +158,14 @@ impl Server {
     }
 }
 
-async fn connection(app: &App, router: Router, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+async fn connection(
+    app: &App,
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stop: CancellationToken,
+) {
     let idle = app.options.limits.idle;
     // Without it small answers wait for the client's acknowledgement; a failure costs only time.
     let _ = stream.set_nodelay(true);
@@ -162,9 +177,17 @@ async fn connection(app: &App, router: Router, stream: TcpStream, peer: SocketAd
             rate.retain_recent();
         }
     }
+    let opening = async {
+        match tls {
+            Some(tls) => {
+                open(Box::new(TlsAcceptor::from(tls).accept(Box::pin(stream)).await?) as Box<dyn Io>).await
+            }
+            None => open(Box::new(Box::pin(stream)) as Box<dyn Io>).await,
+        }
+    };
     let opened = tokio::select! {
         () = stop.cancelled() => return,
-        opened = tokio::time::timeout(idle, open(Box::pin(stream))) => opened,
+        opened = tokio::time::timeout(idle, opening) => opened,
     };
     let ended = match opened {
         Err(_) => return,

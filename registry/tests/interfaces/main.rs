@@ -16,4 +16,5 @@ mod metrics;
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod registry;
 mod rights;
+mod tls;
 mod watch;
