@@ -21,7 +21,14 @@ pub(super) async fn pull(
     reference: &Reference,
 ) -> Answer {
     let manifest = call.app.store.manifest(name, reference).await?;
-    let deprecation = call.app.store.deprecation(name, &manifest.digest).await?;
+    let deprecation = match call.app.store.deprecation(name, &manifest.digest).await {
+        // A note that is broken keeps nobody from what it is about.
+        Err(error) if error.is_of_one_record() => {
+            tracing::warn!(%error, "a deprecation is not shown");
+            None
+        }
+        found => found?,
+    };
     let length = manifest.content.len().to_string();
     let content = if method == Method::HEAD { HttpBody::empty() } else { manifest.content.into() };
     let mut response = content.into_response();
