@@ -59,6 +59,8 @@ pub(crate) async fn routes(app: &Arc<App>) -> Result<Router, tonic_reflection::s
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(invoker_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // With these, tools show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = Routes::new(functions)
         .add_service(health)

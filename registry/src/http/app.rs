@@ -16,7 +16,7 @@ use super::metrics::{self, Metrics};
 use super::query::Query;
 use super::route::Route;
 use super::{api, blobs, lists, login, manifests, uploads};
-use crate::audit::{AuditLog, Event};
+use crate::audit::AuditLog;
 use crate::auth::{Access, Refusal, Right};
 use crate::name::Repository;
 use crate::options::Options;
@@ -49,9 +49,6 @@ pub(super) struct Call<'a> {
 }
 
 pub(super) type Answer = Result<Response, ApiError>;
-
-/// Most bytes of a path in a line of the audit log.
-const AUDIT_PATH_BYTES: usize = 300;
 
 /// Header of digests.
 pub(super) const DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
@@ -202,48 +199,6 @@ impl App {
         // Fails if nobody watches.
         let _ = self.changes.send(repository.clone());
     }
-
-    /// A line of the audit log for a call that changed something, or was refused for want of rights.
-    pub(crate) fn audit_call(
-        &self,
-        access: Option<&Access>,
-        peer: SocketAddr,
-        method: &str,
-        path: &str,
-        digest: Option<&str>,
-        status: StatusCode,
-    ) {
-        let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
-        if refused || digest.is_some() {
-            self.audit.write(&Event {
-                who: &access.map_or_else(|| "anonymous".to_owned(), Access::to_string),
-                from: peer.ip().to_string(),
-                method,
-                path: shortened(path),
-                digest,
-                status: status.as_u16(),
-            });
-        }
-    }
-
-    /// Changes, and what was refused for want of rights.
-    fn record(&self, access: &Access, peer: SocketAddr, parts: &Parts, response: &Response) {
-        let status = response.status();
-        let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
-        let changes = status == StatusCode::CREATED
-            || (status.is_success() && [Method::PUT, Method::DELETE].contains(&parts.method));
-        let is_base = parts.uri.path().trim_end_matches('/') == "/v2";
-        if (refused && !is_base) || changes {
-            self.audit.write(&Event {
-                who: &access.to_string(),
-                from: peer.ip().to_string(),
-                method: parts.method.as_str(),
-                path: shortened(parts.uri.path()),
-                digest: response.headers().get(DIGEST).and_then(|digest| digest.to_str().ok()),
-                status: status.as_u16(),
-            });
-        }
-    }
 }
 
 impl Call<'_> {
@@ -259,12 +214,6 @@ impl Call<'_> {
     pub(super) fn declared_length(&self) -> Option<u64> {
         self.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok())
     }
-}
-
-/// What the audit log shows of a path: anybody can send a long one.
-fn shortened(path: &str) -> &str {
-    let end = (0..=AUDIT_PATH_BYTES).rev().find(|at| path.is_char_boundary(*at)).unwrap_or_default();
-    if path.len() > AUDIT_PATH_BYTES { path.get(..end).unwrap_or_default() } else { path }
 }
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod audited;
 mod blobs;
 mod body;
 mod error;

@@ -162,13 +162,19 @@ async fn health_and_reflection_answer_everybody() {
         let health = HealthClient::with_origin(channel.clone(), origin.clone()).check(request).await.unwrap();
         assert_eq!(health.into_inner().status(), ServingStatus::Serving, "{service}");
     }
-    let message_request = Some(MessageRequest::ListServices(String::new()));
-    let request = ServerReflectionRequest { host: String::new(), message_request };
-    let requests = futures_util::stream::iter([request]);
+    let asked = [
+        MessageRequest::ListServices(String::new()),
+        MessageRequest::FileContainingSymbol("google.rpc.BadRequest".to_owned()),
+    ];
+    let requests =
+        asked.map(|asked| ServerReflectionRequest { host: String::new(), message_request: Some(asked) });
+    let requests = futures_util::stream::iter(requests);
     let answers =
         ServerReflectionClient::with_origin(channel, origin).server_reflection_info(requests).await.unwrap();
-    let answer = answers.into_inner().next().await.unwrap().unwrap().message_response.unwrap();
-    let MessageResponse::ListServicesResponse(list) = answer else { unreachable!("{answer:?}") };
+    let answers: Vec<_> =
+        answers.into_inner().map(|answer| answer.unwrap().message_response.unwrap()).collect().await;
+    let MessageResponse::ListServicesResponse(list) = &answers[0] else { unreachable!("{answers:?}") };
     let name = "invoker.registry.v1.FunctionRegistry".to_owned();
     assert!(list.service.contains(&ServiceResponse { name }), "{list:?}");
+    assert!(matches!(answers[1], MessageResponse::FileDescriptorResponse(_)), "{answers:?}");
 }
