@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn broken_files_are_refused_and_the_token_is_named() {
-        let refused = |text: &str| Table::read(text, None).unwrap_err().to_string();
+        let refused = |text: &str| Table::read(text, None).err().unwrap().to_string();
         assert!(refused("tokens = 1").contains("unknown field `tokens`"));
         assert!(refused("sessionKey = \"ab\"").contains("64 hexadecimal digits"));
         assert!(refused(&file("expires = \"soon\"")).starts_with("token \"ci\": `expires`"));

@@ -149,7 +149,8 @@ async fn a_message_over_the_limit_is_refused() {
     let mut parts = messages(metadata("team/f", "1.0.0"), b"");
     let chunk = invoker_proto::registry::v1::register_function_request::Part::Chunk(vec![0; 5 << 20]);
     parts.push(invoker_proto::registry::v1::RegisterFunctionRequest { part: Some(chunk) });
-    assert!(client.register_function(futures_util::stream::iter(parts)).await.is_err());
+    let refused = client.register_function(futures_util::stream::iter(parts)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(client.list_functions(ListFunctionsRequest::default()).await.is_ok());
 }
 
