@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a function needs and gives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     /// Empty = one input of any bytes.
@@ -22,6 +23,7 @@ pub struct Description {
 
 /// An input or an output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
     pub name: String,
@@ -33,6 +35,7 @@ pub struct Port {
 
 /// A keyed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StateSpec {
     pub name: String,
@@ -50,6 +53,7 @@ pub struct StateSpec {
 
 /// How a state is laid out and scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StateKind {
     /// One value per key.
@@ -62,6 +66,7 @@ pub enum StateKind {
 
 /// A setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SettingSpec {
     pub name: String,
@@ -74,6 +79,7 @@ pub struct SettingSpec {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingKind {
     Text,
@@ -84,6 +90,7 @@ pub enum SettingKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingValue {
     Text(String),
@@ -96,6 +103,7 @@ pub enum SettingValue {
 
 /// What happens to headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HeaderUse {
     /// Outputs start without headers.

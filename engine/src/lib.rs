@@ -6,6 +6,7 @@
 mod batch;
 mod cache;
 mod check;
+mod compatibility;
 mod contract;
 mod deadline;
 mod engine;
@@ -25,6 +26,7 @@ mod wasi;
 
 pub use batch::{BatchResult, Failure, FailureKind, InputBatch, OutputBatch, Reject, StateUpdate};
 pub use check::ResultError;
+pub use compatibility::{Incompatibility, StateIncompatibility, state_incompatibilities};
 pub use engine::Engine;
 pub use error::{CallError, EngineError, Frame};
 pub use function::Function;

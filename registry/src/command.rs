@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{CollectOptions, Collected, Limits, Namespace, Options, Server, Store, Tokens};
+use crate::{CollectOptions, Collected, Limits, Namespace, Options, Server, Store, Tls, Tokens};
 
 /// Grace period of what is collected by itself.
 const DAY: Duration = Duration::from_secs(86_400);
+/// Pause between two looks at the token file.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// Why a registry does not run.
 pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,15 +49,27 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
-    /// File of tokens; without it everybody may do everything
+    /// File of tokens, read again when it changes; without it everybody may do everything
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
+    /// File of certificates in PEM, the server's own one first; without it there is no TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// File of the key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// File that lines of the audit log are appended to
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
     /// Namespace in which a version may be pushed again with other content; may be given more than once
     #[arg(long, value_name = "NAMESPACE")]
     allow_overwrite: Vec<Namespace>,
+    /// Serves /metrics to holders of tokens alone
+    #[arg(long)]
+    protect_metrics: bool,
+    /// Seconds after which those who watch hear of changes that are made through another registry at the latest
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    watch_every: u64,
     /// Address that clients use, if it is not the one they ask for
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -112,6 +126,7 @@ fn collected(found: Collected, dry_run: bool) {
 async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let limits = Limits {
         blob_bytes: args.max_blob,
+        watch: Duration::from_secs(args.watch_every),
         requests_per_second: Some(args.max_rate).filter(|rate| *rate > 0),
         ..Limits::default()
     };
@@ -119,9 +134,14 @@ async fn serve(args: ServeArgs) -> Result<(), CommandError> {
         limits,
         overwrite: args.allow_overwrite,
         tokens: args.tokens.as_deref().map(Tokens::file).transpose()?,
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificates, key)| Tls { certificates, key }),
         audit: args.audit,
+        metrics_need_token: args.protect_metrics,
         public_url: args.public_url,
     };
+    if let (Some(tokens), Some(path)) = (options.tokens.clone(), args.tokens) {
+        tokio::spawn(async move { tokens.follow(&path, FOLLOW).await });
+    }
     let store = Store::folder(&args.store)?;
     if args.gc_every > 0 {
         tokio::spawn(collect_every(store.clone(), Duration::from_secs(args.gc_every)));

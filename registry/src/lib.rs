@@ -7,6 +7,8 @@ mod audit;
 mod auth;
 pub mod command;
 mod digest;
+mod functions;
+mod grpc;
 mod http;
 mod manifest;
 mod name;
@@ -16,12 +18,12 @@ mod validation;
 
 pub use auth::{Grant, Right, TokenFileError, Tokens};
 pub use digest::{Algorithm, Digest, DigestError};
-pub use http::{ServeError, Server};
+pub use http::{ServeError, Server, TlsError};
 pub use manifest::ManifestError;
 pub use name::{NameError, Namespace, Reference, Repository, Tag};
-pub use options::{Limits, Options};
+pub use options::{Limits, Options, Tls};
 pub use store::{
-    Blob, BlobStream, Body, BodyError, CollectOptions, Collected, FunctionRecord, Push, Pushed, Received,
-    Referrer, Store, StoreError, StoredManifest,
+    Blob, BlobStream, Body, BodyError, CollectOptions, Collected, Compatibility, Deprecation, FunctionRecord,
+    Push, Pushed, Received, Referrer, StateProblem, Store, StoreError, StoredManifest,
 };
 pub use validation::{ValidationError, Validator};

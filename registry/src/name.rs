@@ -80,7 +80,11 @@ impl Tag {
 
     /// Whether this is a version, such as `1.2.0` or `1.2.0-rc.1`: what was pushed under it stays.
     pub fn is_version(&self) -> bool {
-        semver::Version::parse(&self.0).is_ok()
+        self.version().is_some()
+    }
+
+    pub(crate) fn version(&self) -> Option<semver::Version> {
+        semver::Version::parse(&self.0).ok()
     }
 }
 

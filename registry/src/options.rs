@@ -14,10 +14,23 @@ pub struct Options {
     pub overwrite: Vec<Namespace>,
     /// Who may do what. `None` = everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Certificate and key. `None` = without TLS.
+    pub tls: Option<Tls>,
     /// Where lines of the audit log go. `None` = nowhere.
     pub audit: Option<PathBuf>,
-    /// Address that clients use, such as `https://registry.example.com`. `None` = `http://` and what they ask for.
+    /// Whether `/metrics` is for holders of tokens alone.
+    pub metrics_need_token: bool,
+    /// Address that clients use, such as `https://registry.example.com`. `None` = `http://` or
+    /// `https://` and what they ask for.
     pub public_url: Option<String>,
+}
+
+/// Files that TLS needs, in PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Certificates, the server's own one first.
+    pub certificates: PathBuf,
+    pub key: PathBuf,
 }
 
 /// What clients may ask for.
@@ -37,6 +50,10 @@ pub struct Limits {
     pub connections: usize,
     /// Longest time in which nothing comes from, or goes to, a client that is in the middle of something.
     pub idle: Duration,
+    /// How soon those who watch hear of changes that are made through another process.
+    pub watch: Duration,
+    /// Callers that may watch at once.
+    pub watches: usize,
     /// Least average speed of a request's body after the first `idle`, bytes per second.
     pub body_bytes_per_second: u64,
 }
@@ -44,7 +61,15 @@ pub struct Limits {
 impl Default for Options {
     fn default() -> Self {
         let limits = Limits::default();
-        Self { limits, overwrite: Vec::new(), tokens: None, audit: None, public_url: None }
+        Self {
+            limits,
+            overwrite: Vec::new(),
+            tokens: None,
+            tls: None,
+            audit: None,
+            metrics_need_token: false,
+            public_url: None,
+        }
     }
 }
 
@@ -58,6 +83,8 @@ impl Default for Limits {
             requests_per_second: Some(5000),
             connections: 4096,
             idle: Duration::from_secs(30),
+            watch: Duration::from_secs(5),
+            watches: 256,
             body_bytes_per_second: 1024,
         }
     }

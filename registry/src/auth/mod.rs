@@ -2,12 +2,14 @@
 //! nothing of the store.
 
 mod session;
+mod table;
 mod tokens;
 
 use std::fmt;
 
-pub(crate) use tokens::SESSION_SECONDS;
-pub use tokens::{TokenFileError, Tokens};
+pub(crate) use table::SESSION_SECONDS;
+pub use table::TokenFileError;
+pub use tokens::Tokens;
 
 pub(crate) use session::{Scope, Session};
 

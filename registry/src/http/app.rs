@@ -4,15 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::error::{ApiError, Code};
+use super::metrics::{self, Metrics};
 use super::query::Query;
 use super::route::Route;
-use super::{blobs, lists, login, manifests, uploads};
-use crate::audit::{AuditLog, Event};
+use super::{api, blobs, lists, login, manifests, uploads};
+use crate::audit::AuditLog;
 use crate::auth::{Access, Refusal, Right};
 use crate::name::Repository;
 use crate::options::Options;
@@ -21,12 +25,19 @@ use crate::validation::Validator;
 
 /// What every request works with.
 #[derive(Debug)]
-pub(super) struct App {
-    pub(super) store: Store,
-    pub(super) validator: Validator,
-    pub(super) options: Options,
-    pub(super) audit: AuditLog,
-    pub(super) rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) validator: Validator,
+    pub(crate) options: Options,
+    pub(crate) audit: AuditLog,
+    pub(crate) rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    pub(super) metrics: Metrics,
+    /// Repositories that are changed through this process, for those who watch.
+    pub(crate) changes: broadcast::Sender<Repository>,
+    /// Places for those who watch.
+    pub(crate) watches: Arc<Semaphore>,
+    /// Cancelled when the server is told to end.
+    pub(crate) closing: CancellationToken,
 }
 
 /// A request, as its end point sees it.
@@ -38,9 +49,6 @@ pub(super) struct Call<'a> {
 }
 
 pub(super) type Answer = Result<Response, ApiError>;
-
-/// Most bytes of a path in a line of the audit log.
-const AUDIT_PATH_BYTES: usize = 300;
 
 /// Header of digests.
 pub(super) const DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
@@ -64,9 +72,12 @@ impl App {
             }
             Err(error) => (Access::Anonymous { may_pull: false }, Err(error)),
         };
-        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        let is_api = api::is_api(parts.uri.path());
+        let shown = |error| if is_api { api::problem(error) } else { error.into_response() };
+        let mut response = answer.unwrap_or_else(shown);
         let sends = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
-        if sends && !response.status().is_success() {
+        let can_close = parts.version <= Version::HTTP_11;
+        if sends && can_close && !response.status().is_success() {
             // What is left of its body is not read, so nothing can follow on this connection.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -75,13 +86,13 @@ impl App {
     }
 
     /// Who is asking, if it is not too often.
-    fn admit(&self, peer: SocketAddr, parts: &Parts) -> Result<Access, ApiError> {
+    pub(crate) fn admit(&self, peer: SocketAddr, parts: &Parts) -> Result<Access, ApiError> {
         if self.rate.as_ref().is_some_and(|rate| rate.check_key(&peer.ip()).is_err()) {
             let message = "this address makes too many requests; try again in a second";
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message);
             return Err(error.with(header::RETRY_AFTER, "1"));
         }
-        login::access(&self.options, &parts.headers)
+        self.access(&parts.headers)
             .map_err(|error| login::challenged(error, &self.options, &parts.headers, None))
     }
 
@@ -89,6 +100,17 @@ impl App {
         match parts.uri.path() {
             "/healthz" => Ok("ok\n".into_response()),
             login::PATH => login::token(self, parts, access),
+            metrics::PATH => {
+                if self.options.metrics_need_token {
+                    let query = Query::read(None);
+                    login::require_identity(&Call { app: self, parts, query, access })?;
+                }
+                Ok(self.metrics.served())
+            }
+            path if api::is_api(path) => {
+                let query = Query::read(parts.uri.query());
+                api::answer(&Call { app: self, parts, query, access }, body).await
+            }
             _ => self.distribution(parts, body, access).await,
         }
     }
@@ -125,53 +147,63 @@ impl App {
         }
     }
 
-    /// Changes, and what was refused for want of rights.
-    fn record(&self, access: &Access, peer: SocketAddr, parts: &Parts, response: &Response) {
-        let status = response.status();
-        let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
-        let changes =
-            status == StatusCode::CREATED || (status.is_success() && parts.method == Method::DELETE);
-        let is_base = parts.uri.path().trim_end_matches('/') == "/v2";
-        if (refused && !is_base) || changes {
-            self.audit.write(&Event {
-                who: &access.to_string(),
-                from: peer.ip().to_string(),
-                method: parts.method.as_str(),
-                path: shortened(parts.uri.path()),
-                digest: response.headers().get(DIGEST).and_then(|digest| digest.to_str().ok()),
-                status: status.as_u16(),
-            });
-        }
+    /// Who is asking, by the headers of a request.
+    pub(crate) fn access(&self, headers: &HeaderMap) -> Result<Access, ApiError> {
+        login::access(&self.options, headers)
     }
-}
 
-impl Call<'_> {
-    pub(super) fn require(&self, repository: &Repository, right: Right) -> Result<(), ApiError> {
-        self.access.check(repository, right).map_err(|refusal| match refusal {
+    /// Refuses what a request may not do.
+    pub(crate) fn require(
+        &self,
+        access: &Access,
+        headers: &HeaderMap,
+        repository: &Repository,
+        right: Right,
+    ) -> Result<(), ApiError> {
+        access.check(repository, right).map_err(|refusal| match refusal {
             Refusal::Unproven => {
-                let message = format!(
-                    "authentication required to {} {repository:?}",
-                    match right {
-                        Right::Pull => "pull from",
-                        Right::Push => "push to",
-                        Right::Admin => "delete from",
-                    },
-                    repository = repository.as_str()
-                );
+                let verb = match right {
+                    Right::Pull => "pull from",
+                    Right::Push => "push to",
+                    Right::Admin => "delete from",
+                };
+                let message = format!("authentication required to {verb} {:?}", repository.as_str());
                 let error = ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message);
                 let scope = format!("repository:{repository}:{}", right.actions());
-                login::challenged(error, &self.app.options, &self.parts.headers, Some(&scope))
+                login::challenged(error, &self.options, headers, Some(&scope))
             }
             Refusal::Denied => {
                 let message = format!(
-                    "token \"{}\" may not do this in {:?}\nits grants do not cover it\n\
+                    "token \"{access}\" may not do this in {:?}\nits grants do not cover it\n\
                      ask who keeps the registry for the right",
-                    self.access,
                     repository.as_str()
                 );
                 ApiError::new(StatusCode::FORBIDDEN, Code::Denied, message)
             }
         })
+    }
+
+    /// Refuses who may not pull anything. Lists show the others what they may pull.
+    pub(crate) fn require_reader(&self, access: &Access) -> Result<(), ApiError> {
+        match access {
+            Access::Anonymous { may_pull: false } => {
+                let message = "authentication required";
+                Err(ApiError::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells those who watch that something was pushed to or deleted from a repository.
+    pub(crate) fn changed(&self, repository: &Repository) {
+        // Fails if nobody watches.
+        let _ = self.changes.send(repository.clone());
+    }
+}
+
+impl Call<'_> {
+    pub(super) fn require(&self, repository: &Repository, right: Right) -> Result<(), ApiError> {
+        self.app.require(self.access, &self.parts.headers, repository, right)
     }
 
     pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
@@ -182,12 +214,6 @@ impl Call<'_> {
     pub(super) fn declared_length(&self) -> Option<u64> {
         self.header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok())
     }
-}
-
-/// What the audit log shows of a path: anybody can send a long one.
-fn shortened(path: &str) -> &str {
-    let end = (0..=AUDIT_PATH_BYTES).rev().find(|at| path.is_char_boundary(*at)).unwrap_or_default();
-    if path.len() > AUDIT_PATH_BYTES { path.get(..end).unwrap_or_default() } else { path }
 }
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
@@ -209,7 +235,7 @@ fn right(method: &Method, route: &Route) -> Option<Right> {
     }
 }
 
-fn not_allowed() -> ApiError {
+pub(super) fn not_allowed() -> ApiError {
     let message = "this end point does not have that method";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, message)
 }

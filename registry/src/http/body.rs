@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body as HttpBody;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, timeout};
 
 use super::error::{ApiError, Code};
@@ -15,14 +15,17 @@ use crate::store::{Body, BodyError};
 const DRAINED: u64 = 16 << 20;
 
 /// The bytes of a body as they come. `limits` says how slowly they may.
-fn streamed(body: HttpBody, limits: &Limits) -> Body {
+pub(crate) fn streamed<E: Into<BodyError> + Send + 'static>(
+    body: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+    limits: &Limits,
+) -> Body {
     let (idle, speed) = (limits.idle, limits.body_bytes_per_second);
-    let state = (body.into_data_stream(), Instant::now(), 0u64);
+    let state = (body, Instant::now(), 0u64);
     stream::unfold(state, move |(mut body, start, came)| async move {
         let bytes = match timeout(idle, body.next()).await {
             Err(_) => Err(BodyError::Slow),
             Ok(None) => return None,
-            Ok(Some(Err(error))) => Err(BodyError::Cut(error.to_string())),
+            Ok(Some(Err(error))) => Err(error.into()),
             Ok(Some(Ok(bytes))) => Ok(bytes),
         };
         let came = came + bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
@@ -59,7 +62,8 @@ pub(super) async fn admitted(
     limit: u64,
     limits: &Limits,
 ) -> Result<Body, ApiError> {
-    let mut body = streamed(body, limits);
+    let pieces = body.into_data_stream().map_err(|error| BodyError::Cut(error.to_string()));
+    let mut body = streamed(pieces, limits);
     let Some(declared) = declared.filter(|declared| *declared > limit) else { return Ok(body) };
     if declared - limit <= DRAINED {
         while let Some(Ok(_)) = body.next().await {}

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::functions::FunctionError;
 use crate::name::NameError;
 use crate::store::{BodyError, StoreError};
 
@@ -27,7 +28,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BlobUnknown => "BLOB_UNKNOWN",
             Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
@@ -54,11 +55,13 @@ pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// The field of a request that is to blame, where requests have named fields.
+    pub(crate) field: Option<&'static str>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), headers: Vec::new() }
+        Self { status, code, message: message.into(), headers: Vec::new(), field: None }
     }
 
     /// With a header more; a value that is none is left out.
@@ -81,6 +84,21 @@ impl From<NameError> for ApiError {
             NameError::Repository(_) | NameError::Long(_) => Code::NameInvalid,
         };
         Self::new(StatusCode::BAD_REQUEST, code, error.to_string())
+    }
+}
+
+impl From<FunctionError> for ApiError {
+    fn from(error: FunctionError) -> Self {
+        let message = error.to_string();
+        match error {
+            FunctionError::Store(error) => error.into(),
+            FunctionError::Name { field, error } => Self { field: Some(field), message, ..Self::from(error) },
+            FunctionError::Field { field, .. } => {
+                let error = Self::new(StatusCode::BAD_REQUEST, Code::Unsupported, message);
+                Self { field: Some(field), ..error }
+            }
+            FunctionError::Foreign(_) => Self::new(StatusCode::NOT_FOUND, Code::ManifestUnknown, message),
+        }
     }
 }
 
@@ -123,6 +141,7 @@ fn classify(error: &StoreError) -> (StatusCode, Code) {
         StoreError::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::DigestInvalid),
         StoreError::BlobUnknown(_) => (StatusCode::NOT_FOUND, Code::BlobUnknown),
         StoreError::ManifestUnknown(_) => (StatusCode::NOT_FOUND, Code::ManifestUnknown),
+        StoreError::RepositoryUnknown(_) => (StatusCode::NOT_FOUND, Code::NameUnknown),
         StoreError::UploadUnknown(_) => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
         StoreError::Mismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
         StoreError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
@@ -130,7 +149,9 @@ fn classify(error: &StoreError) -> (StatusCode, Code) {
         StoreError::Length { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid),
         StoreError::Body(BodyError::Slow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
         StoreError::Body(BodyError::Source(_)) => (StatusCode::INTERNAL_SERVER_ERROR, Code::DigestInvalid),
-        StoreError::Body(BodyError::Cut(_)) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
+        StoreError::Body(BodyError::Cut(_) | BodyError::Form(_)) => {
+            (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid)
+        }
         StoreError::LinkUnknown { .. } => (StatusCode::NOT_FOUND, Code::ManifestBlobUnknown),
         StoreError::LinkSize { .. } | StoreError::Manifest(_) | StoreError::Function(_) => {
             (StatusCode::BAD_REQUEST, Code::ManifestInvalid)

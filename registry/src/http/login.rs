@@ -53,8 +53,12 @@ pub(super) fn challenged(
     headers: &HeaderMap,
     scope: Option<&str>,
 ) -> ApiError {
+    // HTTP/2 has it elsewhere; the server puts it here.
     let host = text(headers, &header::HOST).unwrap_or("localhost");
-    let url = options.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
+    let url = options.public_url.clone().unwrap_or_else(|| {
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{host}")
+    });
     let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
     let realm = format!("{}{PATH}", url.trim_end_matches('/'));
     error.with(header::WWW_AUTHENTICATE, &format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}"))

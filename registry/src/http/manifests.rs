@@ -21,6 +21,14 @@ pub(super) async fn pull(
     reference: &Reference,
 ) -> Answer {
     let manifest = call.app.store.manifest(name, reference).await?;
+    let deprecation = match call.app.store.deprecation(name, &manifest.digest).await {
+        // A note that is broken keeps nobody from what it is about.
+        Err(error) if error.is_of_one_record() => {
+            tracing::warn!(%error, "a deprecation is not shown");
+            None
+        }
+        found => found?,
+    };
     let length = manifest.content.len().to_string();
     let content = if method == Method::HEAD { HttpBody::empty() } else { manifest.content.into() };
     let mut response = content.into_response();
@@ -29,7 +37,22 @@ pub(super) async fn pull(
     set(&mut response, header::CONTENT_LENGTH, &length);
     set(&mut response, header::ETAG, &format!("\"{digest}\""));
     set(&mut response, DIGEST, &digest);
+    let warning = deprecation.and_then(|deprecation| warning(&deprecation.message));
+    response.headers_mut().extend(warning.map(|warning| (header::WARNING, warning)));
     Ok(response)
+}
+
+/// A warning as the specification words it, which clients show.
+fn warning(message: &str) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for character in message.chars() {
+        match character {
+            '"' | '\\' => text.extend(['\\', character]),
+            character if character.is_control() => text.push(' '),
+            character => text.push(character),
+        }
+    }
+    HeaderValue::from_bytes(format!("299 - \"deprecated: {text}\"").as_bytes()).ok()
 }
 
 /// PUT. With `tag` in the query, as often as wanted, those tags point to it too.
@@ -55,6 +78,7 @@ pub(super) async fn push(
         validator: &app.validator,
     };
     let pushed = app.store.push(&push).await?;
+    app.changed(name);
     let mut response = StatusCode::CREATED.into_response();
     let digest = pushed.digest.to_string();
     set(&mut response, header::LOCATION, &format!("/v2/{name}/manifests/{digest}"));
@@ -78,5 +102,6 @@ pub(super) async fn delete(call: &Call<'_>, name: &Repository, reference: &Refer
             }
         }
     }
+    call.app.changed(name);
     Ok(StatusCode::ACCEPTED.into_response())
 }

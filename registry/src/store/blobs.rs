@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetResult, GetResultPayload, ObjectStoreExt};
 use tokio_util::io::ReaderStream;
 
-use super::{Body, Paths, Store, StoreError};
+use super::{Body, Paths, Stats, Store, StoreError};
 use crate::digest::{Digest, Hasher};
 use crate::name::Repository;
 
@@ -56,7 +56,7 @@ impl Store {
     pub async fn read_blob(&self, repository: &Repository, digest: &Digest) -> Result<Blob, StoreError> {
         let found = self.open_blob(repository, digest).await?;
         let size = found.meta.size;
-        let content = verified(raw(found), digest.clone());
+        let content = verified(raw(found), digest.clone(), self.stats.clone());
         if size > SMALL {
             return Ok(Blob { size, content });
         }
@@ -72,7 +72,7 @@ impl Store {
         range: Range<u64>,
     ) -> Result<BlobStream, StoreError> {
         let whole = self.open_blob(repository, digest).await?;
-        verified(raw(whole), digest.clone()).try_for_each(|_| async { Ok(()) }).await?;
+        verified(raw(whole), digest.clone(), self.stats.clone()).try_for_each(|_| async { Ok(()) }).await?;
         let found = self.open_blob(repository, digest).await?;
         Ok(part(raw(found), range))
     }
@@ -165,15 +165,16 @@ fn raw(found: GetResult) -> BlobStream {
 }
 
 /// Holds one piece back, so that nobody has the whole of a damaged blob.
-fn verified(content: BlobStream, digest: Digest) -> BlobStream {
+fn verified(content: BlobStream, digest: Digest, stats: Stats) -> BlobStream {
     struct State {
         content: BlobStream,
         hasher: Option<Hasher>,
         held: Option<Bytes>,
         digest: Digest,
+        stats: Stats,
     }
     let hasher = Some(digest.algorithm().hasher());
-    let state = State { content, hasher, held: None, digest };
+    let state = State { content, hasher, held: None, digest, stats };
     stream::try_unfold(state, |mut state| async move {
         loop {
             if let Some(bytes) = state.content.try_next().await? {
@@ -188,6 +189,7 @@ fn verified(content: BlobStream, digest: Digest) -> BlobStream {
             if let Some(hasher) = state.hasher.take() {
                 let found = hasher.finish();
                 if found != state.digest {
+                    state.stats.damaged.inc();
                     tracing::error!(digest = %state.digest, %found, "content is damaged in the store");
                     return Err(StoreError::Damaged { digest: state.digest, found });
                 }

@@ -16,6 +16,8 @@ pub enum StoreError {
     BlobUnknown(Digest),
     #[error("manifest {0:?} is not in this repository")]
     ManifestUnknown(String),
+    #[error("nothing was pushed to repository {0:?}")]
+    RepositoryUnknown(String),
     #[error("upload {0} is unknown: it never began, is finished, or was given up")]
     UploadUnknown(uuid::Uuid),
     #[error("{digest} is damaged in the store: its bytes have the digest {found}")]
@@ -47,6 +49,8 @@ pub enum StoreError {
 pub enum BodyError {
     #[error("the connection ended before the body: {0}")]
     Cut(String),
+    #[error("the body is not as it should be: {0}")]
+    Form(&'static str),
     #[error("the body comes too slowly")]
     Slow,
     /// It comes from the store itself.

@@ -3,13 +3,14 @@
 use invoker_core::function::Description;
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Paths, Store, StoreError};
 use crate::digest::Digest;
 use crate::name::Repository;
 
 /// What validation found out about a component.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionRecord {
     /// Version of the contract `invoker:udf` that it was built for.

@@ -63,6 +63,7 @@ impl Store {
         let content = record.slice(end + 1..);
         let found = Digest::of(digest.algorithm(), &content);
         if found != *digest {
+            self.stats.damaged.inc();
             tracing::error!(%digest, %found, "content is damaged in the store");
             return Err(StoreError::Damaged { digest: digest.clone(), found });
         }
@@ -119,6 +120,8 @@ impl Store {
         };
         self.remove(&Paths(repository).manifest(digest)).await?;
         self.delete_tags_of(repository, digest).await?;
+        // The same content may be pushed anew, and is then as good as new.
+        self.deprecate(repository, digest, None).await?;
         match subject {
             Some(subject) => self.remove(&Paths(repository).referrer(&subject, digest)).await,
             None => Ok(()),

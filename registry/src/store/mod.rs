@@ -13,6 +13,8 @@
 //! repositories/<name>/_tags/<tag>/<number>             digest, or `deleted`; the highest number counts
 //! repositories/<name>/_referrers/<subject>/<digest>    descriptor
 //! repositories/<name>/_functions/<algorithm>/<hex>     what a component declares
+//! repositories/<name>/_deprecations/<algorithm>/<hex>  why a manifest should no longer be used
+//! repositories/<name>/_compatibility/<tag>/<digest>    how a version gets on with the state of the release below it
 //! ```
 
 mod blobs;
@@ -21,11 +23,14 @@ mod error;
 mod functions;
 mod garbage;
 mod manifests;
+mod notes;
 mod paths;
 mod push;
 mod referrers;
+mod stats;
 mod tags;
 mod uploads;
+mod versions;
 mod writer;
 
 use std::path::{Path as FilePath, PathBuf};
@@ -42,11 +47,14 @@ pub use error::{BodyError, StoreError};
 pub use functions::FunctionRecord;
 pub use garbage::{CollectOptions, Collected};
 pub use manifests::StoredManifest;
+pub use notes::{Compatibility, Deprecation, StateProblem};
 pub use push::{Push, Pushed};
 pub use referrers::Referrer;
 pub use uploads::Received;
 
 pub(crate) use paths::Paths;
+pub(crate) use stats::Stats;
+pub(crate) use versions::shown_order;
 
 /// Bytes of a request, as they come.
 pub type Body = BoxStream<'static, Result<Bytes, BodyError>>;
@@ -60,6 +68,7 @@ pub struct Store {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The folder, if it is one.
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) stats: Stats,
 }
 
 impl Store {
@@ -67,7 +76,7 @@ impl Store {
     pub fn folder(path: &FilePath) -> Result<Self, StoreError> {
         std::fs::create_dir_all(path).map_err(StoreError::Read)?;
         let objects = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-        Ok(Self { objects: Arc::new(objects), folder: Some(path.to_owned()) })
+        Ok(Self { objects: Arc::new(objects), folder: Some(path.to_owned()), stats: Stats::default() })
     }
 
     /// A store that is gone with its last handle.
@@ -77,6 +86,6 @@ impl Store {
 
     /// A store in any object store that lists what was written, and creates an object only if it is not there.
     pub fn over(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None }
+        Self { objects, folder: None, stats: Stats::default() }
     }
 }

@@ -53,6 +53,15 @@ impl Paths<'_> {
         self.referrers(subject).join(digest.algorithm().name()).join(digest.hex())
     }
 
+    pub(crate) fn deprecation(&self, manifest: &Digest) -> Path {
+        self.content("_deprecations", manifest)
+    }
+
+    pub(crate) fn compatibility(&self, tag: &Tag, manifest: &Digest) -> Path {
+        let folder = self.folder("_compatibility").join(tag.as_str());
+        folder.join(manifest.algorithm().name()).join(manifest.hex())
+    }
+
     pub(crate) fn catalog(&self) -> Path {
         Path::from(CATALOG).join(self.0.as_str().replace('/', "+"))
     }

@@ -84,6 +84,9 @@ impl Store {
         if let Some(subject) = &manifest.subject {
             self.write_referrer(repository, subject, &stored, &manifest).await?;
         }
+        for tag in push.tags().filter(|tag| tag.is_version()) {
+            self.compare(repository, tag, &stored.digest, &manifest).await?;
+        }
         // A delete of the same manifest beside may take it, and find the tags or not: then it is pushed anew.
         while !self.show(push, &manifest, &stored).await? {}
         Ok(Pushed { digest: stored.digest, subject: manifest.subject })

@@ -28,10 +28,10 @@ pub(crate) enum Move {
 
 /// The record of a tag that counts.
 #[derive(Debug)]
-pub(super) struct Current {
-    pub(super) number: u64,
+pub(crate) struct Current {
+    pub(crate) number: u64,
     /// `None` = the tag is deleted.
-    pub(super) digest: Option<Digest>,
+    pub(crate) digest: Option<Digest>,
 }
 
 impl Store {
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// All names that are or were tags, sorted.
-    pub(super) async fn tag_folders(&self, repository: &Repository) -> Result<Vec<Tag>, StoreError> {
+    pub(crate) async fn tag_folders(&self, repository: &Repository) -> Result<Vec<Tag>, StoreError> {
         let folder = Paths(repository).folder("_tags");
         let listed = self.objects.list_with_delimiter(Some(&folder)).await?;
         let tag = |path: &Path| path.filename()?.parse().ok();
@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// The record that counts; `None` if there never was one.
-    pub(super) async fn current(
+    pub(crate) async fn current(
         &self,
         repository: &Repository,
         tag: &Tag,

@@ -47,8 +47,13 @@ impl Registry {
 
     /// One more over a folder.
     pub fn over(folder: &Path, options: Options) -> Self {
+        Self::serving(Store::folder(folder).unwrap(), folder, options)
+    }
+
+    /// One that works on a handle of the caller's.
+    pub fn serving(store: Store, folder: &Path, options: Options) -> Self {
         let stop = CancellationToken::new();
-        let (store, stopped) = (Store::folder(folder).unwrap(), stop.clone());
+        let stopped = stop.clone();
         let (send, receive) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -77,6 +77,9 @@ impl Store {
             let swept = tokio::task::spawn_blocking(move || folder::sweep(&folder, before.into(), dry_run));
             run.found.files = swept.await.map_err(|error| StoreError::Read(error.into()))?;
         }
+        if !options.dry_run {
+            self.stats.collected(&run.found);
+        }
         Ok(run.found)
     }
 }

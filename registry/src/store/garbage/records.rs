@@ -1,4 +1,4 @@
-//! Records that lost what they are about: referrers, descriptions of functions, the repository itself.
+//! Records that lost what they are about: referrers, descriptions of functions, notes, the repository itself.
 //!
 //! Each is looked at once more after it was deleted, and put back if what it is about came meanwhile.
 
@@ -15,6 +15,7 @@ impl Run<'_> {
     pub(super) async fn records(&mut self, repository: &Repository) -> Result<(), StoreError> {
         self.referrers(repository).await?;
         self.functions(repository).await?;
+        self.notes(repository).await?;
         self.marker(repository).await
     }
 
@@ -59,6 +60,23 @@ impl Run<'_> {
                 && self.has_blob(repository, &component).await?
             {
                 self.store.write_function(repository, &component, &record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes of manifests that are gone. One that is lost beside a push of the same manifest is only a note less.
+    async fn notes(&mut self, repository: &Repository) -> Result<(), StoreError> {
+        for folder in ["_deprecations", "_compatibility"] {
+            for object in self.old(repository, folder).await? {
+                let Some(manifest) = digest_of(&object.location) else { continue };
+                if self.store.has_manifest(repository, &manifest).await? {
+                    continue;
+                }
+                self.found.records += 1;
+                if !self.options.dry_run {
+                    self.store.remove(&object.location).await?;
+                }
             }
         }
         Ok(())
