@@ -83,8 +83,7 @@ fn run(log: &Arc<dyn Log>, engine: &Engine, input: &str, function: &str, deliver
          entities: [{{ id: a, function: a, inputs: [{{ topic: {input} }}], outputs: [{deployment}.out], \
          deadLetterTopic: {deployment}.dead, partitions: [0, 1], partitionCount: {PARTITIONS}, delivery: {delivery} }}] }}"
     );
-    let mut document = document::read("host.yaml", text.as_bytes()).unwrap();
-    document.entities[0].function = "a".to_owned();
+    let document = document::read("host.yaml", text.as_bytes()).unwrap();
     let component = std::fs::read(built::guest(function).unwrap()).unwrap();
     let program: Arc<dyn Program> = Arc::new(engine.load(&component).unwrap());
     let address = servers::redis().unwrap();
@@ -95,7 +94,7 @@ fn run(log: &Arc<dyn Log>, engine: &Engine, input: &str, function: &str, deliver
     let began = Instant::now();
     let reached = |records: u64| {
         loop {
-            let done = host.status().entities[0].records_in;
+            let done = host.status().entities.iter().map(|entity| entity.records_in).sum::<u64>();
             if done >= records {
                 return (done, ALLOCATIONS.load(Ordering::Relaxed));
             }
