@@ -79,16 +79,15 @@ fn run(log: &Arc<dyn Log>, engine: &Engine, input: &str, function: &str, deliver
         make(log.as_ref(), &format!("{deployment}.{topic}"));
     }
     let text = format!(
-        "{{ generation: 1, deployment: {deployment}, host: h, kafka: {{ bootstrapServers: unused }}, redis: {{ url: unused }}, \
+        "{{ generation: 1, deployment: {deployment}, host: h, kafka: {{ bootstrapServers: \"unused:1\" }}, redis: {{ url: \"redis://unused:1\" }}, \
          entities: [{{ id: a, function: a, inputs: [{{ topic: {input} }}], outputs: [{deployment}.out], \
          deadLetterTopic: {deployment}.dead, partitions: [0, 1], partitionCount: {PARTITIONS}, delivery: {delivery} }}] }}"
     );
     let document = document::read("host.yaml", text.as_bytes()).unwrap();
     let component = std::fs::read(built::guest(function).unwrap()).unwrap();
     let program: Arc<dyn Program> = Arc::new(engine.load(&component).unwrap());
-    let address = servers::redis().unwrap();
-    let address = address.strip_prefix("redis://").unwrap().to_owned();
-    let state = Arc::new(RedisState::connect(RedisOptions::new(vec![address])).unwrap());
+    let redis = RedisOptions::new(vec![servers::redis().unwrap()]);
+    let state = Arc::new(RedisState::connect(redis).unwrap());
     let programs = BTreeMap::from([("a".to_owned(), program)]);
     let host = Host::start(document, programs, Backends { log: log.clone(), state }).unwrap();
     let began = Instant::now();
