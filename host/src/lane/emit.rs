@@ -91,6 +91,11 @@ impl Writer {
         })
     }
 
+    /// Whether outputs go without transactions.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
     /// Makes sure that records can be written.
     pub(super) fn begin_records(&mut self) -> Result<(), Trouble> {
         match &mut self.plain {

@@ -201,7 +201,13 @@ impl Session<'_> {
         while !self.spec.stop.requested() {
             self.obey(commands)?;
             self.resume_due_retries();
-            let wait = if self.open_since.is_some() { Duration::ZERO } else { IDLE_WAIT };
+            let wait = match self.open_since {
+                None => IDLE_WAIT,
+                Some(since) if self.writer.is_plain() => {
+                    interval.saturating_sub(since.elapsed()).min(IDLE_WAIT)
+                }
+                Some(_) => Duration::ZERO,
+            };
             self.spec.beat(Doing::Reading);
             let polled = self.poll(wait)?;
             if let Some((partition, input)) = polled {
@@ -217,7 +223,9 @@ impl Session<'_> {
                 continue;
             }
             let due = self.open_since.is_some_and(|since| since.elapsed() >= interval);
-            if polled.is_none() || due || self.is_full() {
+            // What goes without transactions is seen without a commit, which can wait for its time.
+            let ran_out = polled.is_none() && !self.writer.is_plain();
+            if ran_out || due || self.is_full() {
                 self.commit()?;
                 self.look_after()?;
                 self.wait_for_readers();
