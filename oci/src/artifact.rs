@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use invoker_core::function_name::FunctionName;
+use invoker_core::function_name::{FunctionName, is_digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -67,6 +67,9 @@ impl Manifest {
             return Err(not(format!("it is an artifact of the type {kind:?}, not {CONFIG_TYPE:?}")));
         }
         match manifest.layers.as_slice() {
+            [one] if !is_digest(&one.digest) => {
+                Err(not(format!("its component has the digest {:?}, which is none of SHA-256", one.digest)))
+            }
             [one] if one.media_type == LAYER_TYPE && one.size <= COMPONENT_BYTES => Ok(manifest),
             [one] if one.media_type == LAYER_TYPE => {
                 Err(not(format!("its component has {} bytes, and {COMPONENT_BYTES} are the most", one.size)))
@@ -144,10 +147,10 @@ mod tests {
 
     #[test]
     fn what_is_no_function_says_what_it_is() {
-        let layer = json!({"mediaType": LAYER_TYPE, "digest": "sha256:0", "size": 1});
-        let config = json!({"mediaType": CONFIG_TYPE, "digest": "sha256:0", "size": 1});
-        let image =
-            json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:0", "size": 1});
+        let layer = json!({"mediaType": LAYER_TYPE, "digest": sha256(b""), "size": 1});
+        let config = json!({"mediaType": CONFIG_TYPE, "digest": sha256(b""), "size": 1});
+        let image = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": sha256(b""), "size": 1});
+        let path = json!({"mediaType": LAYER_TYPE, "digest": "sha256:/dev/zero", "size": 1});
         let manifest = |config: &serde_json::Value, layers: &[&serde_json::Value]| json!({"schemaVersion": 2, "config": config, "layers": layers});
         for (json, why) in [
             (json!({"schemaVersion": 2, "manifests": []}), "an index of several"),
@@ -156,6 +159,7 @@ mod tests {
             (manifest(&config, &[]), "0 layers"),
             (manifest(&config, &[&layer, &layer]), "2 layers"),
             (manifest(&config, &[&image]), "its layer is of the type"),
+            (manifest(&config, &[&path]), "its component has the digest \"sha256:/dev/zero\""),
         ] {
             let error = Manifest::of_function(&name(), json.to_string().as_bytes()).unwrap_err();
             let said = error.message().to_string();

@@ -27,18 +27,19 @@ pub(crate) enum Refusal {
 }
 
 /// What to send as `Authorization` to who answered with this challenge; `scope` is asked for where the challenge names
-/// none.
+/// none. `secure`: it came by HTTPS, so that no login may go by plain HTTP.
 pub(crate) fn answer(
     agent: &Agent,
     challenge: &str,
     scope: &str,
     login: Option<&Login>,
+    secure: bool,
 ) -> Result<String, Refusal> {
     let challenges = http_auth::parse_challenges(challenge)
         .map_err(|error| Refusal::Refused(format!("its challenge cannot be read: {error}")))?;
     let of = |scheme: &str| challenges.iter().find(|it| it.scheme.eq_ignore_ascii_case(scheme));
     if let Some(bearer) = of("bearer") {
-        return token(agent, bearer, scope, login).map(|token| format!("Bearer {token}"));
+        return token(agent, bearer, scope, login, secure).map(|token| format!("Bearer {token}"));
     }
     match (of("basic"), login) {
         (Some(_), Some(Login::Password { name, secret })) => Ok(basic(name, secret)),
@@ -61,10 +62,14 @@ fn token(
     challenge: &ChallengeRef<'_>,
     scope: &str,
     login: Option<&Login>,
+    secure: bool,
 ) -> Result<String, Refusal> {
     let refused = |why: &str| Refusal::Refused(why.to_owned());
     let realm =
         parameter(challenge, "realm").ok_or_else(|| refused("its challenge names no token service"))?;
+    if secure && !realm.to_ascii_lowercase().starts_with("https://") {
+        return Err(refused("its token service is not on HTTPS, as it is itself"));
+    }
     let mut fields = vec![("scope", parameter(challenge, "scope").unwrap_or_else(|| scope.to_owned()))];
     fields.extend(parameter(challenge, "service").map(|service| ("service", service)));
     fields.retain(|(_, value)| !value.is_empty());
@@ -100,4 +105,21 @@ fn encoded(fields: &[(&str, String)]) -> String {
     let field =
         |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
     fields.iter().map(field).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_came_for_https_does_not_go_by_plain_http() {
+        let login = Login::Password { name: "ann".to_owned(), secret: "secret".to_owned() };
+        // Nobody listens there: had it been asked, it would be away.
+        let challenge = r#"Bearer realm="http://127.0.0.1:1/token",service="registry""#;
+        let answer = |secure| {
+            answer(&Agent::new_with_defaults(), challenge, "repository:team/split:pull", Some(&login), secure)
+        };
+        assert!(matches!(answer(true), Err(Refusal::Refused(why)) if why.contains("not on HTTPS")));
+        assert!(matches!(answer(false), Err(Refusal::Away(_))));
+    }
 }

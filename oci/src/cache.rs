@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use invoker_core::function_name::is_digest;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::sha256;
@@ -96,6 +97,8 @@ impl Cache {
     }
 
     fn blob(&self, digest: &str) -> Option<PathBuf> {
+        // A digest comes from a registry and must not be a path.
+        let digest = Some(digest).filter(|digest| is_digest(digest))?;
         Some(self.folder.join("sha256").join(digest.strip_prefix("sha256:")?))
     }
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Request, Response, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, SendBody};
+use ureq::{Agent, Body, ResponseExt as _, SendBody};
 
 use crate::Progress;
 use crate::address::Address;
@@ -76,7 +77,8 @@ impl Client {
         let url = self.url(ask.place);
         let known = self.tokens().get(ask.scope).cloned();
         let mut response = self.send(&url, ask, known.as_deref())?;
-        if response.status() == 401 && self.is_here(&url) {
+        // Who was led elsewhere is asked by somebody else.
+        if response.status() == 401 && self.is_here(&response.get_uri().to_string()) {
             let token = self.authorise(ask, &response)?;
             response = self.send(&url, ask, Some(&token))?;
             if response.status() != 401 {
@@ -125,7 +127,9 @@ impl Client {
         let challenge = response.headers().get(header::WWW_AUTHENTICATE);
         let challenge = challenge.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let login = self.credentials.get(self.address.login_key())?;
-        auth::answer(self.agent(), challenge, ask.scope, login.as_ref()).map_err(|refusal| match refusal {
+        let secure = self.address.base().starts_with("https:");
+        let answer = auth::answer(self.agent(), challenge, ask.scope, login.as_ref(), secure);
+        answer.map_err(|refusal| match refusal {
             Refusal::Away(why) => self.away(why),
             Refusal::Refused(why) => self.unauthorised(ask.scope, why),
         })
@@ -169,6 +173,7 @@ impl Client {
         self.agent.get_or_init(|| {
             let mut config = Agent::config_builder()
                 .http_status_as_error(false)
+                .redirect_auth_headers(RedirectAuthHeaders::SameHost)
                 .user_agent(concat!("invoker/", env!("CARGO_PKG_VERSION")))
                 .timeout_connect(Some(CONNECT))
                 .timeout_per_read(Some(SILENCE))

@@ -13,7 +13,7 @@ use crate::{Address, Registries};
 /// Entries of a page that is asked for.
 const PAGE: usize = 1000;
 /// Pages that are read at most, so that a registry which goes round in circles ends.
-const PAGES: usize = 1000;
+pub(crate) const PAGES: usize = 1000;
 
 #[derive(Deserialize)]
 struct Tags {
@@ -58,7 +58,7 @@ impl Registries {
 
     /// Points a tag to what a name leads to; the digest of that.
     pub fn tag(&self, name: &FunctionName, tag: &str) -> Result<String, Error> {
-        let found = self.find(name)?;
+        let found = self.find_now(name)?;
         let (client, repository) = self.client(name)?;
         client.put_manifest(&name.with(Pick::Tag(tag.to_owned())), &repository, tag, &found.bytes)?;
         Ok(found.digest)

@@ -47,6 +47,16 @@ pub struct Pulled {
 }
 
 impl Registries {
+    /// The same, and never what it led to at another time: for what is changed by it.
+    pub(crate) fn find_now(&self, name: &FunctionName) -> Result<Found, Error> {
+        let (client, repository) = self.client(name)?;
+        let pull = Pull { client: &client, repository: &repository, name, cache: self.cache.as_ref() };
+        match &name.pick {
+            Some(pick @ (Pick::Tag(_) | Pick::Range(_))) => pull.resolve(pick),
+            _ => pull.find(),
+        }
+    }
+
     /// What a name leads to, without its component.
     pub fn find(&self, name: &FunctionName) -> Result<Found, Error> {
         let (client, repository) = self.client(name)?;
@@ -63,6 +73,10 @@ impl Registries {
             self.require(&found, &self.options.required)?;
         }
         let component = pull.component(&found, progress)?;
+        // Only what could be used is what a name meant when its registry is away.
+        if found.source == Source::Registry && found.tag.is_some() {
+            pull.remember(&found);
+        }
         Ok(Pulled { found, component })
     }
 }
@@ -84,10 +98,7 @@ impl Pull<'_> {
             };
         }
         match self.resolve(pick) {
-            Ok(found) => {
-                self.remember(&found);
-                Ok(found)
-            }
+            Ok(found) => Ok(found),
             Err(error @ Error::Away { .. }) => self.recall(error),
             Err(error) => Err(error),
         }

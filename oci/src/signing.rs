@@ -11,6 +11,7 @@ use crate::Registries;
 use crate::artifact::{MANIFEST_TYPE, sha256};
 use crate::client::{ANSWER_BYTES, Ask, Client};
 use crate::error::Error;
+use crate::lists::PAGES;
 use crate::pull::Found;
 use crate::signature::{PublicKey, SecretKey, Signature};
 use crate::upload::Upload;
@@ -41,7 +42,7 @@ struct Referrer {
 impl Registries {
     /// Signs what a name leads to, and puts the signature beside it.
     pub fn sign(&self, name: &FunctionName, key: &SecretKey) -> Result<Found, Error> {
-        let found = self.find(name)?;
+        let found = self.find_now(name)?;
         let (client, repository) = self.client(name)?;
         let scope = format!("repository:{repository}:pull,push");
         let digest = sha256(EMPTY.1);
@@ -111,7 +112,8 @@ impl Client {
         let kind = SIGNATURE_TYPE.replace('+', "%2B");
         let mut next = Some(format!("/v2/{repository}/referrers/{digest}?artifactType={kind}"));
         let mut signatures = Vec::new();
-        while let Some(place) = next.filter(|_| signatures.len() < MOST) {
+        for _ in 0..PAGES {
+            let Some(place) = next.filter(|_| signatures.len() < MOST) else { break };
             let mut response = self.ask(Ask::get(&place, &scope))?;
             match response.status().as_u16() {
                 200 => {}
