@@ -25,7 +25,7 @@ pub(super) fn is_api(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Answers a request; its errors are to be shown as [`problem`].
+/// Answers a request; its errors are to be shown as [`problem()`].
 pub(super) async fn answer(call: &Call<'_>, body: Body) -> Answer {
     let route = Route::read(call.parts.uri.path())?;
     // A HEAD is a GET whose body is left out on the way.
